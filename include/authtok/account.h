@@ -1,0 +1,139 @@
+/*
+ * authtok/account.h - users, passwords, sign-up and sign-in (link with
+ * authtok-account).
+ */
+#ifndef AUTHTOK_ACCOUNT_H
+#define AUTHTOK_ACCOUNT_H
+
+#include <authtok.h>
+#include <authtok/session.h>
+#include <authtok/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AUTHTOK_PASSWORD_MIN 8    /* bytes */
+#define AUTHTOK_PASSWORD_MAX 1024 /* bytes */
+
+/* The service. Shared by all threads. */
+struct authtok_accounts;
+
+struct authtok_accounts_config {
+	size_t size;
+	const char *const *roles;        /* NULL-terminated; those that exist */
+	const char *const *signup_roles; /* those that sign-up may ask for */
+	unsigned hash_slots; /* password hashes at once; 0: processors */
+	unsigned hash_queue; /* callers that may wait for one; beyond: EBUSY */
+	bool throttle;       /* slow down guessing */
+	/* Failed sign-ins that are free of delay, per account and prefix, per
+	 * account, and per prefix. */
+	unsigned free_pair, free_account, free_prefix;
+	unsigned delay_max; /* longest delay for one account, seconds, <= 30 */
+};
+
+/* Defaults: user, moderator, admin; sign-up as user; throttled. roles and
+ * signup_roles NULL mean these. */
+#define AUTHTOK_ACCOUNTS_CONFIG_INIT                                       \
+	{                                                                  \
+		sizeof(struct authtok_accounts_config), NULL, NULL, 0, 64, \
+		    true, 5, 20, 50, 30                                    \
+	}
+
+/*
+ * engine and store are borrowed and must outlive the service; config is copied.
+ * Hashes one password, to know what an unknown user must cost.
+ * Errors: EINVAL (a role name, or a sign-up role that does not exist), ENOMEM,
+ * ECRYPTO.
+ */
+enum authtok_err authtok_accounts_new(
+    const struct authtok_accounts_config *config, const struct authtok *engine,
+    struct authtok_store *store, struct authtok_accounts **ret_accounts);
+void authtok_accounts_free(struct authtok_accounts *accounts);
+
+/* A sign-up as it came in. */
+struct authtok_signup {
+	size_t size;
+	const char *name;     /* [A-Za-z0-9._@+-]{1,64} */
+	const char *email;    /* printable ASCII, one @, at most 254 bytes */
+	const char *password; /* password_len bytes of UTF-8, 8 to 1024 */
+	size_t password_len;
+	size_t role_count; /* 0: "user" */
+	const char *const *roles;
+};
+
+#define AUTHTOK_SIGNUP_INIT                                                 \
+	{                                                                   \
+		sizeof(struct authtok_signup), NULL, NULL, NULL, 0, 0, NULL \
+	}
+
+/*
+ * Create a user. Checks, in this order: form of name, e-mail and password
+ * (ENAMEFMT, EMAILFMT, EPWSHORT, EPWLONG, EPWFORM, EPWCOMMON), name taken
+ * (ENAME), e-mail taken (EEMAIL), roles exist (ENOROLE), roles may be asked for
+ * (ESIGNUPROLE); the password is hashed last. On stable storage before it
+ * returns; on any error nothing was created.
+ * *ret_role, when ret_role is not NULL, is set to the index of the offending
+ * role on ENOROLE and ESIGNUPROLE.
+ * Also: EINVAL, ENOMEM, ECRYPTO, ESTORE, EBUSY (store, or hash queue full).
+ */
+enum authtok_err authtok_signup(const struct authtok_accounts *accounts,
+    const struct authtok_signup *request, size_t *ret_role, int64_t *ret_id);
+
+/* The same by an administrator: any role that exists. */
+enum authtok_err authtok_user_add(const struct authtok_accounts *accounts,
+    const struct authtok_signup *request, size_t *ret_role, int64_t *ret_id);
+
+/*
+ * Sign in by name and password and open a session. An unknown name and a wrong
+ * password take the same time. A password hash that is foreign or dated is
+ * replaced. *ret_user, when not NULL, is the user with an empty hash.
+ * *ret_wait, when not NULL, is set on ETHROTTLED: seconds until another try.
+ * Errors: EINVAL, EUNKNOWN (no such user), EPASSWORD, EDISABLED (right password,
+ * disabled account), ETHROTTLED, EBUSY, ESTORE, ECRYPTO, ENOMEM.
+ */
+enum authtok_err authtok_signin(const struct authtok_accounts *accounts,
+    const struct authtok_sessions *sessions, const char *name,
+    const char *password, size_t password_len,
+    const struct authtok_client *client, unsigned *ret_wait,
+    struct authtok_user *ret_user, struct authtok_tokens *ret_tokens);
+
+/*
+ * Administration. Users come back with an empty hash; struct authtok_user is in
+ * authtok/store.h. All are on stable storage before they return.
+ * Errors of all: EINVAL, ENOUSER, ECHANGED (somebody else changed the user at
+ * the same time, eight times over), ESTORE, EBUSY.
+ */
+enum authtok_err authtok_user_get(const struct authtok_accounts *accounts,
+    int64_t id, struct authtok_user *ret_user);
+enum authtok_err authtok_user_get_name(const struct authtok_accounts *accounts,
+    const char *name, struct authtok_user *ret_user);
+/* Up to cap users with id > after, by id. */
+enum authtok_err authtok_user_list(const struct authtok_accounts *accounts,
+    int64_t after, struct authtok_user *ret_users, size_t cap,
+    size_t *ret_count);
+/* Ends all sessions and raises the epoch. Also: EPWSHORT, EPWLONG, EPWFORM,
+ * EPWCOMMON, ECRYPTO. */
+enum authtok_err authtok_user_set_password(
+    const struct authtok_accounts *accounts, int64_t id, const char *password,
+    size_t password_len);
+/* Replace the password by a hash made elsewhere, in crypt(5) or PHC form:
+ * Argon2id, bcrypt, yescrypt, sha512-crypt, sha256-crypt. Ends all sessions and raises the
+ * epoch. ENOTSUP: not a hash that can be verified here, or at an absurd cost. */
+enum authtok_err authtok_user_set_hash(
+    const struct authtok_accounts *accounts, int64_t id, const char *hash);
+/* Raises the epoch; sessions go on with the new roles. Also: ENOROLE, with
+ * *ret_role as in authtok_signup. */
+enum authtok_err authtok_user_set_roles(const struct authtok_accounts *accounts,
+    int64_t id, size_t role_count, const char *const *roles, size_t *ret_role);
+/* Disabling ends all sessions and raises the epoch. */
+enum authtok_err authtok_user_set_disabled(
+    const struct authtok_accounts *accounts, int64_t id, bool disabled);
+enum authtok_err authtok_user_remove(
+    const struct authtok_accounts *accounts, int64_t id);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

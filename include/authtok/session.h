@@ -1,0 +1,137 @@
+/*
+ * authtok/session.h - sessions and refresh rotation.
+ *
+ * A session is one sign-in on one device. Its refresh token is replaced at each
+ * use; the rule is "confirm by use" (authtok(3), section ROTATION), a
+ * refinement of RFC 9700 section 4.14.2: a lost reply never signs an honest
+ * client out, and a thief and the victim cannot both go on.
+ */
+#ifndef AUTHTOK_SESSION_H
+#define AUTHTOK_SESSION_H
+
+#include <authtok.h>
+#include <authtok/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AUTHTOK_REFRESH_LEN  81  /* bytes of a refresh token, without NUL */
+#define AUTHTOK_RETRYKEY_MAX 255 /* bytes of a retry key */
+
+/* The service: an engine, refresh secrets and a store. Shared by all threads. */
+struct authtok_sessions;
+
+enum authtok_rotation {
+	AUTHTOK_BALANCED = 0, /* all six rules */
+	AUTHTOK_STRICT =
+	    1, /* no second answer for a used token (ASVS 10.4.5) */
+};
+
+struct authtok_sessions_config {
+	size_t size;
+	int64_t idle_lifetime;     /* from the last rotation, seconds, >= 1 */
+	int64_t absolute_lifetime; /* from the sign-in, seconds, >= 1 */
+	int64_t leeway;            /* for clients without retry key, 0 to 300 */
+	enum authtok_rotation rotation;
+	unsigned max_per_user; /* the oldest is ended; 0: no limit */
+};
+
+/* Defaults: 1 day idle, 30 days absolute, 10 s, balanced, 100 a user. */
+#define AUTHTOK_SESSIONS_CONFIG_INIT                                        \
+	{                                                                   \
+		sizeof(struct authtok_sessions_config), 86400, 2592000, 10, \
+		    AUTHTOK_BALANCED, 100                                   \
+	}
+
+/*
+ * engine and store are borrowed and must outlive the service; keys is copied.
+ * Errors: EINVAL (also a store of another AUTHTOK_STORE_VERSION), ENOMEM,
+ * ECRYPTO, EKEY (no current refresh secret, or two).
+ */
+enum authtok_err authtok_sessions_new(
+    const struct authtok_sessions_config *config, const struct authtok *engine,
+    const struct authtok_keys *keys, struct authtok_store *store,
+    struct authtok_sessions **ret_sessions);
+void authtok_sessions_free(struct authtok_sessions *sessions);
+
+const struct authtok *authtok_sessions_engine(
+    const struct authtok_sessions *sessions);
+
+/* Who is at the other end; both may be NULL. Longer texts are cut. */
+struct authtok_client {
+	size_t size;
+	const char *address; /* network address as text */
+	const char *agent;   /* user agent */
+};
+
+#define AUTHTOK_CLIENT_INIT                               \
+	{                                                 \
+		sizeof(struct authtok_client), NULL, NULL \
+	}
+
+/* A pair of tokens. Filled by the library. */
+struct authtok_tokens {
+	size_t size;
+	int64_t user_id;
+	uint8_t sid[AUTHTOK_SID_LEN];
+	int64_t access_expires_at;
+	int64_t refresh_expires_at; /* unless it is used before */
+	size_t access_len;
+	char refresh[AUTHTOK_REFRESH_LEN + 1];
+	char access[AUTHTOK_TOKEN_MAX + 1];
+};
+
+#define AUTHTOK_TOKENS_INIT                                              \
+	{                                                                \
+		sizeof(struct authtok_tokens), 0, { 0 }, 0, 0, 0, { 0 }, \
+		{                                                        \
+			0                                                \
+		}                                                        \
+	}
+
+/*
+ * Open a session for a user as just read from the store (id, version, epoch,
+ * roles are used). On stable storage before it returns.
+ * Errors: EINVAL, ENOMEM, ECRYPTO, ESTORE, EBUSY, EUNKNOWN, ECHANGED (the user
+ * changed or was disabled since it was read).
+ */
+enum authtok_err authtok_session_open(const struct authtok_sessions *sessions,
+    const struct authtok_user *user, const struct authtok_client *client,
+    struct authtok_tokens *ret_tokens);
+
+/* How a refresh was decided. */
+enum authtok_outcome {
+	AUTHTOK_ROTATED = 1,   /* R1: a new generation */
+	AUTHTOK_REPEATED = 2,  /* R2: the same answer again */
+	AUTHTOK_REPLACED = 3,  /* R3: an unused child was replaced */
+	AUTHTOK_FORWARDED = 5, /* R5: the store was behind and caught up */
+};
+
+/*
+ * Present a refresh token of len bytes. retry_key is NULL or 1 to
+ * AUTHTOK_RETRYKEY_MAX visible ASCII characters, the same for every try of one
+ * stored token. client may be NULL.
+ * Errors: EINVAL (retry_key, arguments), EFORMAT (not a refresh token), EKEY
+ * (unknown refresh secret), ESIG (forged), EUNKNOWN (no such session, or its
+ * user is disabled or gone), EREVOKED, EEXPIRED (the session is removed),
+ * ESTALE (superseded; the session is untouched), EREUSED (the session was ended,
+ * durably, before this returned), ENOMEM, ECRYPTO, ESTORE, EBUSY.
+ */
+enum authtok_err authtok_session_refresh(
+    const struct authtok_sessions *sessions, const char *token, size_t len,
+    const char *retry_key, const struct authtok_client *client,
+    enum authtok_outcome *ret_outcome, struct authtok_tokens *ret_tokens);
+
+/*
+ * Remove what has expired, at most limit rows. ret_count may be NULL.
+ * Errors: EINVAL, ESTORE, EBUSY.
+ */
+enum authtok_err authtok_sessions_purge(
+    const struct authtok_sessions *sessions, size_t limit, size_t *ret_count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

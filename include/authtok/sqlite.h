@@ -1,0 +1,28 @@
+/*
+ * authtok/sqlite.h - the SQLite backend (link with authtok-sqlite).
+ */
+#ifndef AUTHTOK_SQLITE_H
+#define AUTHTOK_SQLITE_H
+
+#include <authtok/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Open, or create with mode 0600, the database at path and bring its schema up
+ * to date. Several processes may have it open at once. On failure
+ * a sentence that names the file and the cause goes into why (why_len bytes;
+ * NULL: nowhere).
+ * Errors: EINVAL, ENOMEM, ENOTSUP (a SQLite without threads, or not a database
+ * of ours), ENEWER (the schema is newer than this code), EBUSY, ESTORE.
+ */
+enum authtok_err authtok_store_sqlite(const char *path,
+    struct authtok_store **ret_store, char *why, size_t why_len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,248 @@
+/*
+ * authtok/store.h - for authors of storage backends: records, the vtable, its
+ * contract. Applications only pass struct authtok_store pointers around.
+ *
+ * The contract, for every operation:
+ *  - It is atomic and isolated: it happens whole or not at all, and two of them
+ *    at once give what one after the other would. There is no begin or commit;
+ *    read-check-write belongs inside the operation (in SQL: one conditional
+ *    statement or an immediate transaction, never a read followed by a write
+ *    under read committed: that mints two successors of one token).
+ *  - Mutations are on stable storage before they return, but for
+ *    session_update with durable == false.
+ *  - Many threads may call at once. Backends read no clock (now is an
+ *    argument), hold no policy, keep no pointer that they were given.
+ *  - Records have a fixed size and are copied; memory never changes owner.
+ *    Bytes after the NUL of a text are unspecified.
+ *  - State only moves forward: revoked stays revoked, generations and epochs
+ *    never fall, ids are never reused.
+ *  - "Not there" is EUNKNOWN. A store that cannot answer says EBUSY (worth
+ *    another try) or ESTORE, never EUNKNOWN. After either the caller assumes
+ *    that the mutation may or may not have happened.
+ *  - ret_ pointers are untouched on failure.
+ */
+#ifndef AUTHTOK_STORE_H
+#define AUTHTOK_STORE_H
+
+#include <authtok.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AUTHTOK_NAME_MAX    64  /* bytes of a user name */
+#define AUTHTOK_EMAIL_MAX   254 /* bytes of an e-mail address */
+#define AUTHTOK_HASH_MAX    383 /* bytes of a password hash in crypt form */
+#define AUTHTOK_SEED_LEN    16
+#define AUTHTOK_RETRIES_MAX 8
+#define AUTHTOK_RETRY_LEN   8
+#define AUTHTOK_ADDRESS_MAX 45  /* bytes of a network address as text */
+#define AUTHTOK_AGENT_MAX   255 /* bytes of a user agent; longer ones are cut */
+
+/* One user. Texts are NUL-terminated. */
+struct authtok_user {
+	int64_t id;      /* 1 to 2^53; given by the store */
+	int64_t version; /* 1 at first, +1 at every update; set by the store */
+	int64_t epoch;   /* tokens with a lower one are revoked; never falls */
+	int64_t created_at;
+	bool disabled;
+	char name[AUTHTOK_NAME_MAX + 1]; /* unique without ASCII case */
+	char
+	    email[AUTHTOK_EMAIL_MAX + 1]; /* likewise; "" is none, any number */
+	char hash[AUTHTOK_HASH_MAX + 1];  /* "" lets nobody sign in */
+	size_t role_count;
+	char roles[AUTHTOK_ROLES_MAX][AUTHTOK_ROLE_MAX + 1];
+};
+
+/* A retry key that was remembered: for which generation, and its MAC. */
+struct authtok_retry {
+	uint32_t gen;
+	uint8_t mac[AUTHTOK_RETRY_LEN];
+};
+
+/* One session: one sign-in on one device. The one row of the rotation rule. */
+struct authtok_session {
+	uint8_t sid[AUTHTOK_SID_LEN];
+	int64_t user_id;
+	int64_t created_at;
+	int64_t expires_at; /* absolute end */
+	int64_t revoked_at; /* 0: live */
+	/* rotation: authtok-rotation, design section 5 */
+	uint8_t seed[AUTHTOK_SEED_LEN];
+	uint32_t gen, branch, parent;
+	uint32_t forwarded_gen;
+	int64_t rotated_at;
+	int64_t forwarded_at;
+	uint32_t retry_count; /* oldest first */
+	struct authtok_retry retries[AUTHTOK_RETRIES_MAX];
+	/* for people */
+	char address[AUTHTOK_ADDRESS_MAX + 1];
+	char agent[AUTHTOK_AGENT_MAX + 1];
+};
+
+/* What session_find says of the session's user, from the same read. */
+struct authtok_owner {
+	int64_t epoch;
+	bool disabled;
+	size_t role_count;
+	char roles[AUTHTOK_ROLES_MAX][AUTHTOK_ROLE_MAX + 1];
+};
+
+/* A revocation that access tokens must hear of until `until`. */
+struct authtok_revocation {
+	int64_t seq;                  /* grows; the cursor of revoked_since */
+	int64_t user_id;              /* 0: of one session */
+	int64_t epoch;                /* least epoch that is still good */
+	uint8_t sid[AUTHTOK_SID_LEN]; /* when user_id is 0 */
+	int64_t at;
+	int64_t until;
+};
+
+/* When and how long a revocation matters; handed to every op that may revoke.
+ */
+struct authtok_when {
+	int64_t now;
+	int64_t until; /* now + the longest life of an access token */
+};
+
+/* Which sessions a user_update ends in the same step. */
+enum authtok_end {
+	AUTHTOK_END_NONE = 0,
+	AUTHTOK_END_OTHERS = 1, /* all but keep */
+	AUTHTOK_END_ALL = 2,
+};
+
+/* Bumped at every change of struct authtok_store_ops or of a record. */
+#define AUTHTOK_STORE_VERSION 1
+
+struct authtok_store_ops {
+	unsigned version; /* AUTHTOK_STORE_VERSION of the backend's build */
+
+	/* End of use; the context is gone afterwards. Never called twice. */
+	void (*close)(void *ctx);
+
+	/*
+	 * Add a user: name, email, hash, roles, disabled, created_at, epoch are
+	 * taken; version becomes 1.
+	 * ENAME: the name is taken (also when both are); EEMAIL: the address is.
+	 */
+	enum authtok_err (*user_create)(
+	    void *ctx, const struct authtok_user *user, int64_t *ret_id);
+
+	/* EUNKNOWN. Name and e-mail compare without ASCII case. */
+	enum authtok_err (*user_find)(
+	    void *ctx, int64_t id, struct authtok_user *ret_user);
+	enum authtok_err (*user_find_name)(
+	    void *ctx, const char *name, struct authtok_user *ret_user);
+	enum authtok_err (*user_find_email)(
+	    void *ctx, const char *email, struct authtok_user *ret_user);
+
+	/*
+	 * Replace name, email, hash, roles, disabled and epoch of user->id iff its
+	 * version is still user->version; version grows by one. An epoch
+	 * below the stored one is EINVAL; one above it is a revocation. end says which
+	 * of the user's sessions are revoked in the same step, each of them a
+	 * revocation too; keep is AUTHTOK_SID_LEN bytes, used with END_OTHERS.
+	 * EUNKNOWN, ECHANGED, ENAME, EEMAIL.
+	 */
+	enum authtok_err (*user_update)(void *ctx,
+	    const struct authtok_user *user, enum authtok_end end,
+	    const uint8_t *keep, const struct authtok_when *when);
+
+	/*
+	 * Remove the user and all sessions; a revocation with the largest epoch
+	 * (INT64_MAX) remains. EUNKNOWN.
+	 */
+	enum authtok_err (*user_delete)(
+	    void *ctx, int64_t id, const struct authtok_when *when);
+
+	/* Users with id > after, by id, up to cap of them. */
+	enum authtok_err (*user_list)(void *ctx, int64_t after,
+	    struct authtok_user *ret_users, size_t cap, size_t *ret_count);
+
+	/*
+	 * Add a session iff the user's version is still user_version and the user is
+	 * not disabled, so that no session outlives the password that opened it.
+	 * When the user would then have more than max_live live sessions
+	 * (not revoked, not past expires_at; 0: no limit) the ones with the oldest
+	 * rotated_at are revoked in the same step, each a revocation.
+	 * EUNKNOWN (no user), ECHANGED, EINVAL (sid exists).
+	 */
+	enum authtok_err (*session_create)(void *ctx,
+	    const struct authtok_session *session, int64_t user_version,
+	    unsigned max_live, const struct authtok_when *when);
+
+	/* EUNKNOWN. Both results come from one read. */
+	enum authtok_err (*session_find)(void *ctx, const uint8_t *sid,
+	    struct authtok_session *ret_session,
+	    struct authtok_owner *ret_owner);
+
+	/*
+	 * Compare-and-swap: replace the rotation fields (gen to retries), address
+	 * and agent of next->sid iff its gen and branch are still
+	 * those given and it is not revoked. durable: on stable storage
+	 * before it returns; otherwise it may be lost with power, not with a
+	 * crash of the process, and never torn.
+	 * ECHANGED also when the session is revoked or gone.
+	 */
+	enum authtok_err (*session_update)(void *ctx,
+	    const struct authtok_session *next, uint32_t gen, uint32_t branch,
+	    bool durable);
+
+	/* A user's sessions, revoked ones too, with sid > after (NULL: from the
+	 * first) in bytewise order, up to cap. */
+	enum authtok_err (*session_list)(void *ctx, int64_t user_id,
+	    const uint8_t *after, struct authtok_session *ret_sessions,
+	    size_t cap, size_t *ret_count);
+
+	/* Revoke one; OK, and no second revocation, if it already is. EUNKNOWN. */
+	enum authtok_err (*session_revoke)(
+	    void *ctx, const uint8_t *sid, const struct authtok_when *when);
+
+	/* Revoke the user's live sessions, but keep (NULL: all). OK with none. */
+	enum authtok_err (*session_revoke_user)(void *ctx, int64_t user_id,
+	    const uint8_t *keep, const struct authtok_when *when,
+	    size_t *ret_count);
+
+	/* Remove a session iff its gen and branch are still those given; OK when it
+	 * is gone already. ECHANGED. Not a revocation. */
+	enum authtok_err (*session_delete)(
+	    void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch);
+
+	/*
+	 * Revocations with seq > after, by seq, up to cap. Two processes may commit
+	 * out of order by seconds, so callers poll with an overlap.
+	 */
+	enum authtok_err (*revoked_since)(void *ctx, int64_t after,
+	    struct authtok_revocation *ret_events, size_t cap,
+	    size_t *ret_count);
+
+	/*
+	 * Remove at most limit rows that cannot matter any more: sessions with
+	 * expires_at <= now, rotated_at <= idle_before, or revoked_at != 0 and
+	 * revoked_at <= idle_before; and revocations with until <= now.
+	 */
+	enum authtok_err (*purge)(void *ctx, int64_t now, int64_t idle_before,
+	    size_t limit, size_t *ret_count);
+};
+
+/* A backend behind its vtable. Filled by the backend's constructor. */
+struct authtok_store {
+	const struct authtok_store_ops *ops;
+	void *ctx;
+};
+
+/*
+ * The reference backend: everything in memory, gone at close.
+ * Errors: EINVAL, ENOMEM.
+ */
+enum authtok_err authtok_store_memory(struct authtok_store **ret_store);
+
+/* Close any store that a constructor gave. Nobody may be using it. */
+void authtok_store_close(struct authtok_store *store);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
