@@ -28,6 +28,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 #define AUTHTOK_VERSION "0.1.0"
 
@@ -304,6 +307,9 @@ bool authtok_role_valid(const char *name);
 enum authtok_err authtok_json_check(const char *text, size_t len,
     unsigned max_depth, const char **ret_why, size_t *ret_at);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 #define AUTHTOK_PASSWORD_MIN 8    /* bytes */
 #define AUTHTOK_PASSWORD_MAX 1024 /* bytes */
@@ -132,6 +135,9 @@ enum authtok_err authtok_user_set_disabled(
 enum authtok_err authtok_user_remove(
     const struct authtok_accounts *accounts, int64_t id);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

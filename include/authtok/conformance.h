@@ -10,6 +10,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 struct authtok_conformance {
 	size_t size;
@@ -41,6 +44,9 @@ const char *authtok_conformance_name(size_t i);
 unsigned authtok_conformance_run(
     const struct authtok_conformance *suite, size_t i);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

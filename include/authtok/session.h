@@ -15,6 +15,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 #define AUTHTOK_REFRESH_LEN  81  /* bytes of a refresh token, without NUL */
 #define AUTHTOK_RETRYKEY_MAX 255 /* bytes of a retry key */
@@ -130,6 +133,9 @@ enum authtok_err authtok_session_refresh(
 enum authtok_err authtok_sessions_purge(
     const struct authtok_sessions *sessions, size_t limit, size_t *ret_count);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

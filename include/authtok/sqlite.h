@@ -9,6 +9,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 /*
  * Open, or create with mode 0600, the database at path and bring its schema up
@@ -21,6 +24,9 @@ extern "C" {
 enum authtok_err authtok_store_sqlite(const char *path,
     struct authtok_store **ret_store, char *why, size_t why_len);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -29,6 +29,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 #define AUTHTOK_NAME_MAX    64  /* bytes of a user name */
 #define AUTHTOK_EMAIL_MAX   254 /* bytes of an e-mail address */
@@ -241,6 +244,9 @@ enum authtok_err authtok_store_memory(struct authtok_store **ret_store);
 /* Close any store that a constructor gave. Nobody may be using it. */
 void authtok_store_close(struct authtok_store *store);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,283 @@
+# libauthtok and authd. GNU make; `make help` lists the targets.
+
+VERSION := 0.1.0
+SOVERSION := 0
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/authtok
+DESTDIR ?=
+
+# ---- variants: objects of different flags never mix ------------------------
+VARIANT ?= release
+BUILD ?= build/$(VARIANT)
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wcast-qual \
+	-Wformat=2 -Wundef -Wvla
+WERROR ?= -Werror
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+SAN_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SAN := $(SAN_$(VARIANT))
+ifneq ($(SAN),)
+HARDEN :=
+endif
+
+# ---- dependencies, looked up once and only when needed ---------------------
+pkg = $(eval $(1) := $$(shell pkg-config $(2)))$($(1))
+CRYPTO_LIBS = $(call pkg,CRYPTO_LIBS,--libs libcrypto)
+SODIUM_LIBS = $(call pkg,SODIUM_LIBS,--libs libsodium)
+SQLITE_LIBS = $(call pkg,SQLITE_LIBS,--libs sqlite3)
+CJSON_LIBS = $(call pkg,CJSON_LIBS,--libs libcjson)
+CURL_LIBS = $(call pkg,CURL_LIBS,--libs libcurl)
+CHECK_LIBS = $(call pkg,CHECK_LIBS,--libs check)
+DEP_CFLAGS = $(call pkg,DEP_CFLAGS,--cflags libcrypto libsodium sqlite3 libcjson)
+CHECK_CFLAGS = $(call pkg,CHECK_CFLAGS,--cflags check)
+CIVETWEB_LIBS := -lcivetweb
+
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -Ilib -Icmd $(WARNINGS) $(WERROR) \
+	$(CFLAGS) $(HARDEN) $(SAN) -fPIC -fvisibility=hidden -pthread $(DEP_CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS) $(SAN) -pthread -Wl,-z,relro,-z,now
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(2)')
+
+# ---- what is built ---------------------------------------------------------
+LIBS := authtok authtok-account authtok-sqlite authtok-conformance
+SRC_authtok := $(sort $(wildcard lib/token/*.c lib/session/*.c lib/store/memory*.c))
+SRC_authtok-account := $(sort $(wildcard lib/account/*.c)) lib/token/utf8.c
+SRC_authtok-sqlite := $(sort $(wildcard lib/store/sqlite*.c))
+SRC_authtok-conformance := $(sort $(wildcard lib/conformance/*.c))
+NEED_authtok = $(CRYPTO_LIBS)
+NEED_authtok-account = $(SODIUM_LIBS) -lcrypt
+NEED_authtok-sqlite = $(SQLITE_LIBS)
+NEED_authtok-conformance =
+
+AUTHD_SRC := $(sort $(wildcard cmd/authd/*.c))
+AUTHCTL_SRC := $(sort $(wildcard cmd/authctl/*.c))
+# what authctl shares with authd: how the configuration is read
+AUTHCTL_SHARED := cmd/authd/config.c cmd/authd/config_text.c
+EXAMPLES := $(sort $(wildcard examples/*.c))
+HEADERS := include/authtok.h $(sort $(wildcard include/authtok/*.h))
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+ARCHIVES := $(LIBS:%=$(BUILD)/lib/lib%.a)
+SHARED := $(LIBS:%=$(BUILD)/lib/lib%.so.$(VERSION))
+BINARIES := $(BUILD)/bin/authd $(BUILD)/bin/authctl
+EXAMPLE_BIN := $(EXAMPLES:examples/%.c=$(BUILD)/examples/%)
+# for linking inside the tree: order matters, users first
+STATIC := $(BUILD)/lib/libauthtok-conformance.a $(BUILD)/lib/libauthtok-account.a \
+	$(BUILD)/lib/libauthtok-sqlite.a $(BUILD)/lib/libauthtok.a
+STATIC_NEEDS = $(CRYPTO_LIBS) $(SODIUM_LIBS) -lcrypt $(SQLITE_LIBS)
+
+.PHONY: all
+all: libs $(BINARIES)
+
+.PHONY: libs
+libs: $(ARCHIVES) $(SHARED)
+
+$(BUILD)/obj/%.o: %.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+
+define library
+$(BUILD)/lib/lib$(1).a: $$(call obj,$$(SRC_$(1)))
+	$$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
+
+$(BUILD)/lib/lib$(1).so.$(VERSION): $$(call obj,$$(SRC_$(1))) lib/$(1).sym \
+		$(if $(filter authtok,$(1)),,$(BUILD)/lib/libauthtok.so.$(VERSION))
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	@{ echo '{ global:'; sed -n 's/^authtok.*/&;/p' lib/$(1).sym; \
+		echo 'local: *; };'; } > $(BUILD)/lib/$(1).map
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -shared -Wl,-soname,lib$(1).so.$(SOVERSION) \
+		-Wl,--version-script=$(BUILD)/lib/$(1).map \
+		$(if $(SAN),,-Wl,-z$(comma)defs) -Wl,--as-needed \
+		-o $$@ $$(filter %.o,$$^) $$(filter %.so.$(VERSION),$$^) $$(NEED_$(1))
+	$$(Q)ln -sf lib$(1).so.$(VERSION) $(BUILD)/lib/lib$(1).so.$(SOVERSION)
+	$$(Q)ln -sf lib$(1).so.$(SOVERSION) $(BUILD)/lib/lib$(1).so
+endef
+comma := ,
+$(foreach lib,$(LIBS),$(eval $(call library,$(lib))))
+
+$(BUILD)/bin/authd: $(call obj,$(AUTHD_SRC)) $(STATIC)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CIVETWEB_LIBS) $(CJSON_LIBS) $(STATIC_NEEDS)
+
+$(BUILD)/bin/authctl: $(call obj,$(AUTHCTL_SRC) $(AUTHCTL_SHARED)) $(STATIC)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CJSON_LIBS) $(STATIC_NEEDS)
+
+$(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(STATIC)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(STATIC_NEEDS)
+
+.PHONY: examples
+examples: $(EXAMPLE_BIN)
+
+# ---- run -------------------------------------------------------------------
+.PHONY: deps
+deps:
+	@CC="$(CC)" .ci/deps run
+
+.PHONY: run
+run: deps
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/bin/authd
+	@mkdir -p run
+	@[ -e run/authd.conf ] || cp examples/authd.conf run/authd.conf
+	$(Q)exec $(BUILD)/bin/authd -c run/authd.conf
+
+# ---- tests -----------------------------------------------------------------
+# Every tests/*/test_*.c is a program; the other .c files beside it are linked
+# into each of them. Every tests/*/test_*.sh is a program as it stands.
+TEST_DIRS := unit model store http api
+TEST_SRC := $(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/test_*.c)))
+TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
+TEST_SH := $(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/test_*.sh)))
+TEST_PARTS = $(filter-out $(TEST_SRC),$(sort $(wildcard $(dir $(1))*.c)))
+# authd's parts can be tested without their main
+AUTHD_PARTS := $(filter-out cmd/authd/main.c,$(AUTHD_SRC))
+# programs that replace functions of the C library
+-include tests/flags.mk
+
+$(BUILD)/obj/tests/%.o: EXTRA_CFLAGS = -Itests $(CHECK_CFLAGS) -Wno-pedantic \
+	-DAUTHTOK_TEST
+
+define test_program
+$(BUILD)/$(1:.c=): $(call obj,$(1) $(call TEST_PARTS,$(1))) \
+		$(if $(filter tests/unit/%,$(1)),$(call obj,$(AUTHD_PARTS))) $(STATIC)
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$(LDFLAGS_$(basename $(notdir $(1)))) -o $$@ $$^ \
+		$$(CHECK_LIBS) $$(if $$(filter tests/http/%,$(1)),$$(CURL_LIBS)) \
+		$$(if $$(filter tests/unit/%,$(1)),$$(CIVETWEB_LIBS)) \
+		$$(CJSON_LIBS) $$(STATIC_NEEDS)
+endef
+$(foreach t,$(TEST_SRC),$(eval $(call test_program,$(t))))
+
+.PHONY: tests
+tests: all examples $(TEST_BIN)
+
+.PHONY: check
+check:
+	@CC="$(CC)" .ci/deps check
+	$(Q)$(MAKE) --no-print-directory run-tests
+
+# ONLY=name runs the programs whose names match
+SELECTED = $(foreach t,$(TEST_BIN) $(TEST_SH),$(if $(findstring $(ONLY),$(t)),$(t)))
+.PHONY: run-tests
+run-tests: tests
+	$(Q)AUTHD_BIN=$(abspath $(BUILD)/bin/authd) \
+	AUTHCTL_BIN=$(abspath $(BUILD)/bin/authctl) \
+	BUILD=$(abspath $(BUILD)) CC="$(CC)" SAN="$(SAN)" MAKE="$(MAKE)" \
+	VERSION=$(VERSION) tests/run.sh $(SELECTED)
+
+.PHONY: check-asan
+check-asan:
+	$(Q)ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
+	UBSAN_OPTIONS=print_stacktrace=1 \
+	$(MAKE) --no-print-directory check VARIANT=asan CFLAGS='-O1 -g'
+
+.PHONY: check-tsan
+check-tsan:
+	$(Q)TSAN_OPTIONS="suppressions=$(abspath tests/tsan.supp) $$TSAN_OPTIONS" \
+	CK_FORK=no \
+	$(MAKE) --no-print-directory check VARIANT=tsan CFLAGS='-O1 -g'
+
+# ---- install ---------------------------------------------------------------
+MAN := $(sort $(wildcard man/*.[1-9]))
+PC = $(patsubst %,$(BUILD)/pc/%.pc,$(LIBS))
+
+DESCRIPTION_authtok := signed access tokens, sessions and refresh rotation
+DESCRIPTION_authtok-account := users, passwords, sign-up and sign-in
+DESCRIPTION_authtok-sqlite := SQLite storage for authtok
+DESCRIPTION_authtok-conformance := the suite that authtok storage backends pass
+
+$(BUILD)/pc/%.pc: Makefile
+	@mkdir -p $(@D)
+	@{ echo 'prefix=$(PREFIX)'; echo 'libdir=$(LIBDIR)'; \
+	echo 'includedir=$(INCLUDEDIR)'; echo; echo 'Name: $*'; \
+	echo 'Description: $(DESCRIPTION_$*)'; echo 'Version: $(VERSION)'; \
+	$(if $(filter authtok,$*),,echo 'Requires: authtok = $(VERSION)';) \
+	echo 'Libs: -L$${libdir} -l$*'; \
+	echo 'Libs.private: $(NEED_$*) -pthread'; \
+	echo 'Cflags: -I$${includedir}'; } > $@
+
+.PHONY: install
+install: deps
+	$(Q)$(MAKE) --no-print-directory install-files
+
+.PHONY: install-files
+install-files: all
+	$(Q)rm -f $(PC) && $(MAKE) --no-print-directory $(PC)
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/authtok \
+		$(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)
+	install -m 644 include/authtok.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 include/authtok/*.h $(DESTDIR)$(INCLUDEDIR)/authtok
+	install -m 644 $(ARCHIVES) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)
+	for l in $(LIBS); do \
+		ln -sf lib$$l.so.$(VERSION) $(DESTDIR)$(LIBDIR)/lib$$l.so.$(SOVERSION); \
+		ln -sf lib$$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$$l.so; done
+	install -m 644 $(PC) $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 755 $(BUILD)/bin/authd $(DESTDIR)$(SBINDIR)
+	install -m 755 $(BUILD)/bin/authctl $(DESTDIR)$(BINDIR)
+	for m in $(MAN); do d=$(DESTDIR)$(MANDIR)/man$${m##*.}; \
+		install -d $$d && install -m 644 $$m $$d || exit 1; done
+	install -m 644 examples/authd.conf README.md LICENSE CHANGELOG.md \
+		$(DESTDIR)$(DOCDIR)
+
+.PHONY: uninstall
+uninstall:
+	for l in $(LIBS); do rm -f $(DESTDIR)$(LIBDIR)/lib$$l.a \
+		$(DESTDIR)$(LIBDIR)/lib$$l.so* \
+		$(DESTDIR)$(LIBDIR)/pkgconfig/$$l.pc; done
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/authtok $(DESTDIR)$(DOCDIR)
+	rm -f $(DESTDIR)$(INCLUDEDIR)/authtok.h $(DESTDIR)$(SBINDIR)/authd \
+		$(DESTDIR)$(BINDIR)/authctl
+	for m in $(MAN); do \
+		rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+
+# ---- care ------------------------------------------------------------------
+.PHONY: format
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: lint
+lint:
+	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	mandoc -T lint -W warning $(MAN)
+	shellcheck .ci/run .ci/deps $$(git ls-files '*.sh')
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+.PHONY: help
+help:
+	@echo 'make run         install what is missing, build, run authd on 127.0.0.1:8080'
+	@echo 'make check       install what is missing, build, run all tests'
+	@echo 'make             build libraries and programs into $(BUILD)'
+	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make check-asan  the tests with AddressSanitizer and UBSan'
+	@echo 'make check-tsan  the tests with ThreadSanitizer'
+	@echo 'make lint        clang-format, mandoc and shellcheck'
+	@echo 'make clean       remove build/'
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
