@@ -9,4 +9,7 @@
 
 bool at_utf8_valid(const char *text, size_t len);
 
+/* Bytes of the well-formed character that text begins with, or 0. */
+size_t at_utf8_char(const char *text, size_t len);
+
 #endif

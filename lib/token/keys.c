@@ -1,0 +1,170 @@
+/*
+ * The builder of a key set. Secrets are copied in, and wiped when the set is
+ * freed; what a key may be used for is fixed here, never by a token.
+ */
+#include "token/keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "token/keyset.h"
+
+/* The least secret of an algorithm: its hash's size (RFC 7518 section 3.2). */
+static size_t
+alg_secret_min(enum authtok_alg alg)
+{
+	switch (alg) {
+	case AUTHTOK_HS256:
+		return 32;
+	case AUTHTOK_HS384:
+		return 48;
+	case AUTHTOK_HS512:
+		return 64;
+	}
+	return 0;
+}
+
+static bool
+all_alike(const uint8_t *secret, size_t len)
+{
+	uint8_t diff = 0;
+	size_t i;
+
+	for (i = 1; i < len; i++)
+		diff |= (uint8_t)(secret[i] ^ secret[0]);
+	return diff == 0;
+}
+
+static enum authtok_err
+check_secret(const void *secret, size_t len, size_t min)
+{
+	if (secret == NULL || len > AT_SECRET_MAX)
+		return AUTHTOK_EINVAL;
+	if (len < min || all_alike(secret, len))
+		return AUTHTOK_EWEAK;
+	return AUTHTOK_OK;
+}
+
+bool
+at_kid_valid(const char *kid)
+{
+	size_t i;
+	char c;
+
+	for (i = 0; kid[i] != '\0'; i++) {
+		c = kid[i];
+		if (i >= AUTHTOK_KID_MAX)
+			return false;
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9') || c == '.' || c == '_' ||
+			c == '-'))
+			return false;
+	}
+	return i > 0;
+}
+
+enum authtok_err
+authtok_keys_new(struct authtok_keys **ret_keys)
+{
+	struct authtok_keys *keys;
+
+	if (ret_keys == NULL)
+		return AUTHTOK_EINVAL;
+	keys = calloc(1, sizeof(*keys));
+	if (keys == NULL)
+		return AUTHTOK_ENOMEM;
+	*ret_keys = keys;
+	return AUTHTOK_OK;
+}
+
+void
+authtok_keys_free(struct authtok_keys *keys)
+{
+	if (keys == NULL)
+		return;
+	OPENSSL_cleanse(keys, sizeof(*keys));
+	free(keys);
+}
+
+enum authtok_err
+authtok_keys_add_hmac(struct authtok_keys *keys, const char *kid,
+    enum authtok_alg alg, const void *secret, size_t secret_len, bool signing)
+{
+	struct at_hmac_key *key;
+	enum authtok_err err;
+	size_t i;
+
+	if (keys == NULL || kid == NULL || !at_kid_valid(kid))
+		return AUTHTOK_EINVAL;
+	if (alg_secret_min(alg) == 0)
+		return AUTHTOK_EINVAL;
+	err = check_secret(secret, secret_len, alg_secret_min(alg));
+	if (err != AUTHTOK_OK)
+		return err;
+	if (keys->hmac_count == AUTHTOK_KEYS_MAX)
+		return AUTHTOK_EINVAL;
+	for (i = 0; i < keys->hmac_count; i++)
+		if (strcmp(keys->hmac[i].kid, kid) == 0)
+			return AUTHTOK_EINVAL;
+
+	key = &keys->hmac[keys->hmac_count++];
+	memcpy(key->kid, kid, strlen(kid) + 1);
+	key->alg = alg;
+	key->signing = signing;
+	key->len = secret_len;
+	memcpy(key->secret, secret, secret_len);
+	return AUTHTOK_OK;
+}
+
+enum authtok_err
+authtok_keys_add_refresh(struct authtok_keys *keys, unsigned number,
+    const void *secret, size_t secret_len, bool current)
+{
+	struct at_refresh_key *key;
+	enum authtok_err err;
+	size_t i;
+
+	if (keys == NULL || number > 255)
+		return AUTHTOK_EINVAL;
+	err = check_secret(secret, secret_len, 32);
+	if (err != AUTHTOK_OK)
+		return err;
+	if (keys->refresh_count == AUTHTOK_KEYS_MAX)
+		return AUTHTOK_EINVAL;
+	for (i = 0; i < keys->refresh_count; i++)
+		if (keys->refresh[i].number == number)
+			return AUTHTOK_EINVAL;
+
+	key = &keys->refresh[keys->refresh_count++];
+	key->number = number;
+	key->current = current;
+	key->len = secret_len;
+	memcpy(key->secret, secret, secret_len);
+	return AUTHTOK_OK;
+}
+
+size_t
+at_keys_hmac_count(const struct authtok_keys *keys)
+{
+	return keys->hmac_count;
+}
+
+const struct at_hmac_key *
+at_keys_hmac(const struct authtok_keys *keys, size_t i)
+{
+	return i < keys->hmac_count ? &keys->hmac[i] : NULL;
+}
+
+size_t
+at_keys_refresh_count(const struct authtok_keys *keys)
+{
+	return keys->refresh_count;
+}
+
+const struct at_refresh_key *
+at_keys_refresh(const struct authtok_keys *keys, size_t i)
+{
+	return i < keys->refresh_count ? &keys->refresh[i] : NULL;
+}
