@@ -1,0 +1,87 @@
+/*
+ * Text built piece by piece. Knows nothing of what it writes.
+ */
+#include "authd/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void
+text_init(struct text *text, char *memory, size_t size)
+{
+	text->at = memory;
+	text->size = size;
+	text->len = 0;
+	text->cut = false;
+	memory[0] = '\0';
+}
+
+void
+text_bytes(struct text *text, const char *s, size_t len)
+{
+	size_t room = text->size - 1 - text->len;
+
+	if (len > room) {
+		text->cut = true;
+		len = room;
+	}
+	memcpy(text->at + text->len, s, len);
+	text->len += len;
+	text->at[text->len] = '\0';
+}
+
+void
+text_add(struct text *text, const char *s)
+{
+	text_bytes(text, s, strlen(s));
+}
+
+void
+text_int(struct text *text, int64_t number)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRId64, number);
+	text_add(text, digits);
+}
+
+void
+text_json(struct text *text, const char *s)
+{
+	char escape[8];
+
+	text_bytes(text, "\"", 1);
+	for (; *s != '\0'; s++) {
+		size_t plain = 0;
+
+		while ((unsigned char)s[plain] >= 0x20 && s[plain] != '"' &&
+		    s[plain] != '\\' && s[plain] != 0x7f)
+			plain++;
+		text_bytes(text, s, plain);
+		s += plain;
+		if (*s == '\0')
+			break;
+		if (*s == '"' || *s == '\\')
+			snprintf(escape, sizeof(escape), "\\%c", *s);
+		else
+			snprintf(escape, sizeof(escape), "\\u%04x",
+			    (unsigned)(unsigned char)*s);
+		text_add(text, escape);
+	}
+	text_bytes(text, "\"", 1);
+}
+
+size_t
+text_prefix(const char *s, size_t max)
+{
+	size_t len = strnlen(s, max + 1);
+
+	if (len <= max)
+		return len;
+	len = max;
+	/* not into the middle of a UTF-8 sequence: 10xxxxxx continues one */
+	while (len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}

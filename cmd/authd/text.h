@@ -1,0 +1,31 @@
+/*
+ * Text built piece by piece in memory of a fixed size: answers and log lines.
+ * What does not fit is dropped and remembered in cut; always NUL-terminated.
+ */
+#ifndef AUTHD_TEXT_H
+#define AUTHD_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+	char *at;
+	size_t size;
+	size_t len;
+	bool cut;
+};
+
+/* size is at least 1. */
+void text_init(struct text *text, char *memory, size_t size);
+void text_add(struct text *text, const char *s);
+void text_bytes(struct text *text, const char *s, size_t len);
+void text_int(struct text *text, int64_t number);
+
+/* s, which is UTF-8, as a JSON string in quotes (RFC 8259 section 7). */
+void text_json(struct text *text, const char *s);
+
+/* The length of the first at most max bytes of s that cut no character. */
+size_t text_prefix(const char *s, size_t max);
+
+#endif
