@@ -1,0 +1,564 @@
+/*
+ * The server: CivetWeb 1.15 behind http.h, and the only file that knows it.
+ * Its begin_request callback sees every request first, so its own file
+ * serving, redirects, forms, WebDAV, CGI and upgrades are never reached.
+ */
+#include "authd/http.h"
+#include "authd/http_body.h"
+#include "authd/http_check.h"
+#include "authd/http_gate.h"
+#include "authd/http_socket.h"
+#include "authd/http_text.h"
+
+#include <civetweb.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define REQUEST_TIMEOUT_MS   5000
+#define REQUEST_TIMEOUT_TEXT "5000"
+#define REQUESTS_PER_CONN    100
+#define LINGER_MS            500
+#define THREAD_START_WAIT_MS 5000
+#define DEFER_ACCEPT_S       30
+#define BUFFER_ALIGN         16 /* what malloc gives at least */
+
+struct http_server {
+	struct http_options options;
+	char *fixed_headers;
+	struct mg_context *ctx;
+	struct http_guard *guard;
+	unsigned port;
+	struct http_gate gate;
+};
+
+/* What we remember of each of the library's threads. */
+struct worker {
+	uintptr_t buffer; /* where its request buffer begins, 0 = not known */
+};
+
+/* One request under way. */
+struct exchange {
+	struct mg_connection *conn;
+	struct http_server *server;
+	const struct mg_request_info *info;
+	struct http_head head;
+	unsigned long long length; /* of the body, when not chunked */
+	bool chunked;
+	bool body_tried;
+	bool body_done; /* nothing of the request is left unread */
+};
+
+/*
+ * A connection's user data is a number, so that it needs no memory: how many
+ * requests it carried, and in the lowest bit whether the current one was
+ * answered.
+ */
+static uintptr_t
+conn_number(const struct mg_connection *conn)
+{
+	return (uintptr_t)mg_get_user_connection_data(conn);
+}
+
+static void
+conn_set_number(const struct mg_connection *conn, uintptr_t number)
+{
+	mg_set_user_connection_data(conn, (void *)number);
+}
+
+static struct http_server *
+server_of(const struct mg_connection *conn)
+{
+	return mg_get_user_data(mg_get_context(conn));
+}
+
+static void
+peer_of(const struct mg_request_info *info, struct http_peer *peer)
+{
+	snprintf(peer->addr, sizeof(peer->addr), "%s", info->remote_addr);
+	peer->port = (unsigned)info->remote_port;
+	peer->local_port = (unsigned)info->server_port;
+}
+
+/* ---- answering --------------------------------------------------------- */
+
+/* Formats and sends with one mg_write; falls back to 503 without memory. */
+static void
+send_response(struct mg_connection *conn, struct http_response *res,
+    struct http_wire *wire)
+{
+	char small[4096];
+	size_t len;
+	char *out = http_format(res, wire, small, sizeof(small), &len);
+
+	if (out == NULL) {
+		http_refuse(res, 503);
+		wire->close = true;
+		out = http_format(res, wire, small, sizeof(small), &len);
+	}
+	if (wire->close)
+		mg_disable_connection_keep_alive(conn);
+	if (out != NULL)
+		mg_write(conn, out, len);
+	if (out != small)
+		free(out);
+}
+
+/* Answers what never became an exchange, and ends the connection. */
+static void
+send_refusal(struct mg_connection *conn, int status)
+{
+	struct http_wire wire = {
+		.fixed_headers = server_of(conn)->fixed_headers,
+		.close = true,
+	};
+	struct http_response res = { 0 };
+	struct http_peer peer;
+	int fd;
+
+	conn_set_number(conn, conn_number(conn) | 1);
+	http_refuse(&res, status);
+	send_response(conn, &res, &wire);
+	peer_of(mg_get_request_info(conn), &peer);
+	fd = http_socket_find(&peer);
+	if (fd >= 0)
+		http_socket_linger(fd, LINGER_MS);
+}
+
+static void
+answer(struct exchange *ex, struct http_response *res)
+{
+	struct http_wire wire = { .fixed_headers = ex->server->fixed_headers };
+	uintptr_t count = conn_number(ex->conn) >> 1;
+	struct http_peer peer;
+	int fd;
+
+	if (res->status < 200 || res->status > 599)
+		http_refuse(res, 500);
+	wire.head = strcmp(ex->head.method, "HEAD") == 0;
+	/* chunked: the library may have left a trailer, so do not go on */
+	wire.close = res->close || !ex->body_done || ex->chunked ||
+	    count >= REQUESTS_PER_CONN || !http_head_keeps(&ex->head);
+	send_response(ex->conn, res, &wire);
+	if (ex->body_done)
+		return;
+	peer_of(ex->info, &peer);
+	fd = http_socket_find(&peer);
+	if (fd >= 0)
+		http_socket_linger(fd, LINGER_MS);
+}
+
+/* ---- requests ---------------------------------------------------------- */
+
+static enum http_method
+method_of(const char *name)
+{
+	static const char *const names[] = { "GET", "HEAD", "POST", "DELETE",
+		"OPTIONS" };
+	static const enum http_method methods[] = { HTTP_GET, HTTP_HEAD,
+		HTTP_POST, HTTP_DELETE, HTTP_OPTIONS };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return methods[i];
+	return HTTP_OTHER;
+}
+
+/*
+ * Does the request begin where the thread's buffer begins? After blank lines
+ * the library takes the first of them for the whole head, yet goes on parsing
+ * behind it: the body is then read from the wrong place, and what it parses
+ * may even be left over from another client. The library hides the buffer,
+ * but malloc aligned it, and requests begin at its start. One CRLF in front
+ * is harmless, and allowed (RFC 9112 2.2).
+ */
+static bool
+begins_at_start(struct worker *worker, const char *method)
+{
+	uintptr_t at = (uintptr_t)method;
+	uintptr_t aligned = at & ~(uintptr_t)(BUFFER_ALIGN - 1);
+
+	if (worker->buffer == 0 || aligned < worker->buffer)
+		worker->buffer = aligned;
+	at -= worker->buffer;
+	return at == 0 || (at == 2 && method[-2] == '\r' && method[-1] == '\n');
+}
+
+static void
+exchange_init(struct exchange *ex, struct mg_connection *conn)
+{
+	const struct mg_request_info *info = mg_get_request_info(conn);
+	const char *length;
+
+	ex->conn = conn;
+	ex->server = info->user_data;
+	ex->info = info;
+	ex->head.method = info->request_method;
+	ex->head.target = info->request_uri;
+	ex->head.query = info->query_string;
+	ex->head.version = info->http_version;
+	ex->head.count = (size_t)info->num_headers;
+	for (size_t i = 0; i < ex->head.count; i++) {
+		ex->head.fields[i].name = info->http_headers[i].name;
+		ex->head.fields[i].value = info->http_headers[i].value;
+	}
+	ex->chunked =
+	    http_head_field(&ex->head, "Transfer-Encoding", NULL) != NULL;
+	length = http_head_field(&ex->head, "Content-Length", NULL);
+	if (length != NULL)
+		http_parse_length(length, &ex->length);
+	ex->body_done = !ex->chunked && ex->length == 0;
+}
+
+static void
+run_handler(struct exchange *ex)
+{
+	struct http_response res = { 0 };
+	struct http_request req = {
+		.method = method_of(ex->head.method),
+		.method_name = ex->head.method,
+		.path = ex->info->local_uri_raw,
+		.peer = ex->info->remote_addr,
+		.impl = ex,
+	};
+
+	ex->server->options.handler(ex->server->options.arg, &req, &res);
+	answer(ex, &res);
+	http_response_clear(&res);
+}
+
+/* CivetWeb: a request was read. Never returns 0: that would let it go on. */
+static int
+on_request(struct mg_connection *conn)
+{
+	struct worker *worker = mg_get_thread_pointer(conn);
+	struct exchange ex = { 0 };
+	int refused;
+
+	exchange_init(&ex, conn);
+	conn_set_number(conn, (conn_number(conn) | 1) + 2);
+	refused = http_check_head(&ex.head);
+	if (worker == NULL)
+		refused = 503;
+	else if (!begins_at_start(worker, ex.head.method))
+		refused = 400;
+	if (refused != 0) {
+		send_refusal(conn, refused);
+		return refused;
+	}
+	if (!http_gate_enter(&ex.server->gate)) {
+		send_refusal(conn, 503);
+		return 503;
+	}
+	run_handler(&ex);
+	http_gate_leave(&ex.server->gate);
+	return 200;
+}
+
+/*
+ * CivetWeb: it refuses a request itself. Its text is dropped. 411 (it means a
+ * malformed Content-Length) and 505 become 400: all are malformed requests.
+ */
+static int
+on_error(struct mg_connection *conn, int status, const char *text)
+{
+	(void)text;
+	if (status == 413 || status == 414)
+		status = 431;
+	else if (status < 500 || status == 505)
+		status = 400;
+	else if (status != 503)
+		status = 500;
+	send_refusal(conn, status);
+	return 0;
+}
+
+/*
+ * The library promises not to be written to where it hands out a pointer to
+ * const, yet some requests it drops without an answer or a callback before
+ * that: "OPTIONS *", an absolute URI with another port, no memory.
+ */
+static struct mg_connection *
+writable(const struct mg_connection *conn)
+{
+	struct mg_connection *same;
+
+	memcpy(&same, &conn, sizeof(same));
+	return same;
+}
+
+/* CivetWeb: it is done with a request. */
+static void
+on_end(const struct mg_connection *conn, int status)
+{
+	(void)status;
+	if ((conn_number(conn) & 1) == 0)
+		send_refusal(writable(conn), 503);
+	conn_set_number(conn, conn_number(conn) & ~(uintptr_t)1);
+}
+
+/* CivetWeb: the connection is about to be closed. */
+static void
+on_close(const struct mg_connection *conn)
+{
+	const struct mg_request_info *info = mg_get_request_info(conn);
+
+	if (info != NULL && info->request_uri != NULL &&
+	    info->local_uri == NULL && (conn_number(conn) & 1) == 0)
+		send_refusal(writable(conn), 400);
+}
+
+static int
+on_log(const struct mg_connection *conn, const char *message)
+{
+	struct http_server *server = server_of(conn);
+
+	if (server->options.log != NULL)
+		server->options.log(server->options.arg, message);
+	return 1;
+}
+
+/* CivetWeb: one of its threads begins (0 is the accepting one). */
+static void *
+on_thread(const struct mg_context *ctx, int type)
+{
+	struct http_server *server = mg_get_user_data(ctx);
+
+	http_gate_thread(&server->gate);
+	return type == 1 ? calloc(1, sizeof(struct worker)) : NULL;
+}
+
+static void
+on_thread_exit(const struct mg_context *ctx, int type, void *worker)
+{
+	(void)ctx;
+	if (type == 1)
+		free(worker);
+}
+
+/* ---- bodies ------------------------------------------------------------ */
+
+const char *
+http_header(const struct http_request *req, const char *name, size_t *ret_count)
+{
+	const struct exchange *ex = req->impl;
+
+	return http_head_field(&ex->head, name, ret_count);
+}
+
+/* RFC 9110 10.1.1; the check of the head let nothing else through. */
+static void
+send_continue(struct exchange *ex)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	if (http_head_field(&ex->head, "Expect", NULL) != NULL &&
+	    strcmp(ex->head.version, "1.1") == 0)
+		mg_write(ex->conn, go_on, sizeof(go_on) - 1);
+}
+
+static int
+read_conn(void *conn, void *buf, size_t len)
+{
+	return mg_read(conn, buf, len);
+}
+
+enum http_body
+http_read_body(
+    struct http_request *req, size_t max, char **ret_body, size_t *ret_len)
+{
+	struct exchange *ex = req->impl;
+	struct http_source source = {
+		.read = read_conn,
+		.conn = ex->conn,
+		.guard = ex->server->guard,
+		.timeout_ms = ex->server->options.body_timeout_ms,
+		.stall_ms = REQUEST_TIMEOUT_MS,
+		.chunked = ex->chunked,
+		.length = ex->length,
+	};
+	enum http_body result;
+
+	if (ex->body_tried)
+		return HTTP_BODY_BROKEN;
+	ex->body_tried = true;
+	if (!ex->chunked && ex->length > max)
+		return HTTP_BODY_TOO_LARGE;
+	peer_of(ex->info, &source.peer);
+	if (!ex->body_done)
+		send_continue(ex);
+	result = http_body_read(&source, max, ret_body, ret_len);
+	if (result == HTTP_BODY_OK)
+		ex->body_done = true;
+	return result;
+}
+
+/* ---- start and stop ---------------------------------------------------- */
+
+static struct http_server *
+server_new(const struct http_options *options)
+{
+	struct http_server *server = calloc(1, sizeof(*server));
+
+	if (server == NULL)
+		return NULL;
+	server->options = *options;
+	server->options.listen = NULL;
+	server->options.fixed_headers = NULL;
+	if (!http_gate_init(&server->gate)) {
+		free(server);
+		return NULL;
+	}
+	if (options->fixed_headers != NULL) {
+		server->fixed_headers = strdup(options->fixed_headers);
+		if (server->fixed_headers == NULL) {
+			http_gate_destroy(&server->gate);
+			free(server);
+			return NULL;
+		}
+	}
+	return server;
+}
+
+static void
+server_free(struct http_server *server)
+{
+	http_guard_free(server->guard);
+	http_gate_destroy(&server->gate);
+	free(server->fixed_headers);
+	free(server);
+}
+
+static struct mg_context *
+start_library(
+    struct http_server *server, const char *listen, char *why, size_t why_len)
+{
+	const struct mg_callbacks callbacks = {
+		.begin_request = on_request,
+		.end_request = on_end,
+		.log_message = on_log,
+		.connection_close = on_close,
+		.http_error = on_error,
+		.init_thread = on_thread,
+		.exit_thread = on_thread_exit,
+	};
+	char threads[16];
+	const char *settings[] = { "listening_ports", listen, "num_threads",
+		threads, "tcp_nodelay", "1", "max_request_size", "16384",
+		"connection_queue", "256", "listen_backlog", "4096",
+		"enable_keep_alive", "yes", "keep_alive_timeout_ms", "500",
+		"request_timeout_ms", REQUEST_TIMEOUT_TEXT, "decode_url", "no",
+		"enable_auth_domain_check", "no", "enable_directory_listing",
+		"no", "index_files", "", "cgi_pattern", "", "ssi_pattern", "",
+		"allow_sendfile_call", "no", NULL };
+	struct mg_init_data init = { &callbacks, server, settings };
+	struct mg_error_data error = { NULL, why, why_len };
+
+	snprintf(threads, sizeof(threads), "%u", server->options.threads);
+	return mg_start2(&init, &error);
+}
+
+/*
+ * Starts the library's threads with all signals blocked, so that none of them
+ * is interrupted by one or runs a handler; and puts SIGPIPE back to what it
+ * was: each of the threads sets it to be ignored as it begins (the library
+ * sends with MSG_NOSIGNAL anyway).
+ */
+static bool
+start_threads(
+    struct http_server *server, const char *listen, char *why, size_t why_len)
+{
+	struct sigaction pipe_action;
+	sigset_t all, before;
+	bool ok = false;
+
+	sigfillset(&all);
+	sigaction(SIGPIPE, NULL, &pipe_action);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	snprintf(why, why_len, "out of memory");
+	server->guard = http_guard_start();
+	if (server->guard != NULL)
+		server->ctx = start_library(server, listen, why, why_len);
+	if (server->ctx != NULL) {
+		ok = http_gate_await_threads(&server->gate,
+		    server->options.threads + 1, THREAD_START_WAIT_MS);
+		sigaction(SIGPIPE, &pipe_action, NULL);
+		if (!ok)
+			snprintf(why, why_len, "cannot start %u threads",
+			    server->options.threads);
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ok;
+}
+
+/* Connections that say nothing need not reach a thread (tcp(7)). */
+static void
+defer_accept(unsigned port)
+{
+	int seconds = DEFER_ACCEPT_S;
+	int fd = http_socket_listener(port);
+
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+		    sizeof(seconds));
+}
+
+struct http_server *
+http_start(const struct http_options *options, char *why, size_t why_len)
+{
+	struct mg_server_port port = { 0 };
+	struct http_listen addr;
+	struct http_server *server;
+	char reason[256];
+	int err;
+
+	if (!http_listen_parse(options->listen, &addr, why, why_len))
+		return NULL;
+	server = server_new(options);
+	if (server == NULL) {
+		snprintf(why, why_len, "out of memory");
+		return NULL;
+	}
+	mg_init_library(0);
+	if (start_threads(server, addr.text, reason, sizeof(reason)) &&
+	    mg_get_server_ports(server->ctx, 1, &port) == 1) {
+		server->port = (unsigned)port.port;
+		defer_accept(server->port);
+		return server;
+	}
+	if (server->ctx != NULL)
+		mg_stop(server->ctx);
+	else if ((err = http_listen_probe(&addr)) != 0)
+		snprintf(reason, sizeof(reason), "%s", strerror(err));
+	snprintf(why, why_len, "cannot listen on %s: %s", addr.text, reason);
+	mg_exit_library();
+	server_free(server);
+	return NULL;
+}
+
+unsigned
+http_port(const struct http_server *server)
+{
+	return server->port;
+}
+
+void
+http_stop(struct http_server *server, unsigned grace_ms)
+{
+	int fd = http_socket_listener(server->port);
+
+	http_gate_drain(&server->gate, grace_ms);
+	http_guard_expire_all(server->guard);
+	/* wakes the accepting thread, which else looks up every 2 s only */
+	if (fd >= 0)
+		shutdown(fd, SHUT_RD);
+	mg_stop(server->ctx);
+	mg_exit_library();
+	server_free(server);
+}

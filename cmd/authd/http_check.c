@@ -1,0 +1,191 @@
+/*
+ * The second look at a request's head (RFC 9112). Every rule here stands for
+ * something that CivetWeb 1.15 lets pass. Pure functions over text.
+ */
+#include "authd/http_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ALNUM     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define TCHAR     "!#$%&'*+-.^_`|~" ALNUM
+#define HOST_CHAR "-._~%!$&'()*+;=:[]" ALNUM
+
+const char *
+http_head_field(
+    const struct http_head *head, const char *name, size_t *ret_count)
+{
+	const char *value = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < head->count; i++) {
+		if (strcasecmp(head->fields[i].name, name) != 0)
+			continue;
+		if (count++ == 0)
+			value = head->fields[i].value;
+	}
+	if (ret_count != NULL)
+		*ret_count = count;
+	return value;
+}
+
+bool
+http_list_has(const char *list, const char *member)
+{
+	size_t len = strlen(member);
+
+	while (*list != '\0') {
+		size_t skip = strspn(list, " \t,");
+		size_t item = strcspn(list + skip, " \t,");
+
+		if (item == len && strncasecmp(list + skip, member, len) == 0)
+			return true;
+		list += skip + item;
+	}
+	return false;
+}
+
+bool
+http_head_keeps(const struct http_head *head)
+{
+	size_t count;
+	const char *wish = http_head_field(head, "Connection", &count);
+
+	if (count == 0)
+		return strcmp(head->version, "1.1") == 0;
+	if (strcasestr(wish, "upgrade") != NULL)
+		return false;
+	for (size_t i = 0; i < head->count; i++)
+		if (strcasecmp(head->fields[i].name, "Connection") == 0 &&
+		    http_list_has(head->fields[i].value, "close"))
+			return false;
+	return http_list_has(wish, "keep-alive");
+}
+
+bool
+http_parse_length(const char *text, unsigned long long *ret_length)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 18 || text[digits] != '\0')
+		return false;
+	*ret_length = strtoull(text, NULL, 10);
+	return true;
+}
+
+static const char *
+text_end(const char *text)
+{
+	return text + strlen(text);
+}
+
+/*
+ * RFC 9112 3: single spaces in the request line, CRLF after it. More, or a
+ * folded line (5.2) behind it, shows as a wider gap; a bare LF as a narrower.
+ */
+static bool
+request_line_ok(const struct http_head *head)
+{
+	const char *end = text_end(head->query ? head->query : head->target);
+	const char *eol = text_end(head->version);
+
+	if (head->target != text_end(head->method) + 1)
+		return false;
+	if (head->version != end + sizeof("HTTP/"))
+		return false;
+	if (head->count > 0)
+		return head->fields[0].name == eol + 2;
+	/* no header at all: two line ends, then nothing */
+	return eol[1] == '\0' && eol[2] == '\0' && eol[3] == '\0';
+}
+
+/*
+ * RFC 9112 5.1: nothing between name and colon. The colon and the spaces
+ * before it were made NUL, those behind it were not.
+ */
+static bool
+field_ok(const struct http_field *field)
+{
+	size_t len = strlen(field->name);
+	const char *after = field->name + len + 1;
+
+	if (len == 0 || strspn(field->name, TCHAR) != len)
+		return false;
+	return field->value == after || *after != '\0';
+}
+
+/*
+ * The library stops at a line that is no header (a folded one, one that
+ * begins with a colon) and takes it for the end. The true end is an empty
+ * line: "\r\n" of the last field (now NUL NUL), '\r', '\n' (now NUL).
+ */
+static bool
+fields_ok(const struct http_head *head)
+{
+	for (size_t i = 0; i < head->count; i++) {
+		const char *end = text_end(head->fields[i].value);
+
+		if (!field_ok(&head->fields[i]))
+			return false;
+		if (i + 1 < head->count) {
+			if (head->fields[i + 1].name != end + 2)
+				return false;
+		} else if (end[1] != '\0' || end[2] != '\r' || end[3] != '\0') {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* RFC 9112 3.2: exactly one Host in 1.1, at most one before. */
+static bool
+host_ok(const struct http_head *head, bool http10)
+{
+	size_t count;
+	const char *host = http_head_field(head, "Host", &count);
+
+	if (count == 0)
+		return http10;
+	return count == 1 && host[strspn(host, HOST_CHAR)] == '\0';
+}
+
+/* RFC 9112 6: one way to frame a body, stated once and exactly. */
+static bool
+framing_ok(const struct http_head *head, bool http10)
+{
+	size_t lengths, codings;
+	const char *length = http_head_field(head, "Content-Length", &lengths);
+	const char *coding =
+	    http_head_field(head, "Transfer-Encoding", &codings);
+	unsigned long long ignored;
+
+	if (lengths > 1 || codings > 1 || lengths + codings > 1)
+		return false;
+	if (lengths == 1 && !http_parse_length(length, &ignored))
+		return false;
+	if (codings == 1)
+		return !http10 && strcasecmp(coding, "chunked") == 0;
+	return true;
+}
+
+int
+http_check_head(const struct http_head *head)
+{
+	bool http10 = strcmp(head->version, "1.0") == 0;
+	const char *expect;
+	size_t count;
+
+	/* beyond its maximum the library drops fields without a word */
+	if (head->count >= HTTP_FIELDS_MAX)
+		return 431;
+	if (!request_line_ok(head) || !fields_ok(head))
+		return 400;
+	if (!host_ok(head, http10) || !framing_ok(head, http10))
+		return 400;
+	expect = http_head_field(head, "Expect", &count);
+	if (count > 1 ||
+	    (count == 1 && strcasecmp(expect, "100-continue") != 0))
+		return 417;
+	return 0;
+}

@@ -1,0 +1,51 @@
+/*
+ * Is a request's head well formed? The library's parser is lenient where a
+ * proxy in front may read the same bytes differently; this looks again.
+ */
+#ifndef AUTHD_HTTP_CHECK_H
+#define AUTHD_HTTP_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HTTP_FIELDS_MAX 64 /* as many as the library keeps */
+
+struct http_field {
+	const char *name;
+	const char *value;
+};
+
+/*
+ * A head after the library cut it up in place: the pointers lead into one
+ * buffer, in which each separator became NUL. So what the parser skipped can
+ * still be seen as gaps between them.
+ */
+struct http_head {
+	const char *method;
+	const char *target;  /* the request target, without the query */
+	const char *query;   /* what followed the '?', or NULL */
+	const char *version; /* "1.1" */
+	size_t count;
+	struct http_field fields[HTTP_FIELDS_MAX];
+};
+
+/* 0 if the head is fine, else the status to refuse it with. */
+int http_check_head(const struct http_head *head);
+
+/* The first field of that name or NULL; how often it occurs. */
+const char *http_head_field(
+    const struct http_head *head, const char *name, size_t *ret_count);
+
+/*
+ * Will the library keep the connection? It asks the first Connection header
+ * for "keep-alive", and closes after any attempt at an upgrade.
+ */
+bool http_head_keeps(const struct http_head *head);
+
+/* Does a comma separated list (RFC 9110 5.6.1) have this member? */
+bool http_list_has(const char *list, const char *member);
+
+/* Digits only, no sign, at most 18 of them: 0 to 10^18 - 1. */
+bool http_parse_length(const char *text, unsigned long long *ret_length);
+
+#endif

@@ -1,0 +1,385 @@
+/*
+ * Sockets under the web server. CivetWeb never shows its descriptors, yet a
+ * deadline needs one: mg_read(3) loops inside, and a client that drips a byte
+ * now and then keeps a thread for minutes. So a connection is found among the
+ * open descriptors by its addresses, only when it must be ended, and the read
+ * half is shut down, which makes the library's next recv(2) fail.
+ */
+#include "authd/http_socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FD_SCAN_MAX  65536
+#define LINGER_BYTES (1024 * 1024)
+
+struct http_guard {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pthread_t thread;
+	struct http_watch *first;
+	int64_t wakes_at; /* when the thread looks again by itself */
+	bool expire_all;
+	bool stop;
+};
+
+int64_t
+http_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Split "HOST:PORT" or "[HOST]:PORT"; false when it has another form. */
+static bool
+split_listen(const char *text, struct http_listen *out)
+{
+	const char *colon = strrchr(text, ':');
+	const char *end = colon;
+	size_t digits;
+
+	if (colon == NULL)
+		return false;
+	digits = strspn(colon + 1, "0123456789");
+	if (digits == 0 || digits > 5 || colon[1 + digits] != '\0')
+		return false;
+	out->port = (unsigned)strtoul(colon + 1, NULL, 10);
+	out->ipv6 = text[0] == '[';
+	if (out->ipv6) {
+		text++;
+		if (end == text || *--end != ']')
+			return false;
+	}
+	if (end <= text || (size_t)(end - text) >= sizeof(out->addr))
+		return false;
+	memcpy(out->addr, text, (size_t)(end - text));
+	out->addr[end - text] = '\0';
+	return true;
+}
+
+bool
+http_listen_parse(
+    const char *text, struct http_listen *ret, char *why, size_t why_len)
+{
+	unsigned char bin[sizeof(struct in6_addr)];
+	struct http_listen out = { 0 };
+
+	if (!split_listen(text, &out) ||
+	    inet_pton(out.ipv6 ? AF_INET6 : AF_INET, out.addr, bin) != 1) {
+		snprintf(why, why_len,
+		    "cannot listen on \"%s\": it must be IPV4:PORT or "
+		    "[IPV6]:PORT",
+		    text);
+		return false;
+	}
+	if (out.port > 65535) {
+		snprintf(why, why_len,
+		    "cannot listen on \"%s\": a port is at most 65535", text);
+		return false;
+	}
+	snprintf(out.text, sizeof(out.text), out.ipv6 ? "[%s]:%u" : "%s:%u",
+	    out.addr, out.port);
+	*ret = out;
+	return true;
+}
+
+static socklen_t
+listen_sockaddr(const struct http_listen *listen, struct sockaddr_storage *ss)
+{
+	struct sockaddr_in *in4 = (struct sockaddr_in *)ss;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (listen->ipv6) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons((uint16_t)listen->port);
+		inet_pton(AF_INET6, listen->addr, &in6->sin6_addr);
+		return sizeof(*in6);
+	}
+	in4->sin_family = AF_INET;
+	in4->sin_port = htons((uint16_t)listen->port);
+	inet_pton(AF_INET, listen->addr, &in4->sin_addr);
+	return sizeof(*in4);
+}
+
+int
+http_listen_probe(const struct http_listen *addr)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = listen_sockaddr(addr, &ss);
+	int on = 1, err = 0;
+	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&ss, len) != 0 || listen(fd, 1) != 0)
+		err = errno;
+	close(fd);
+	return err;
+}
+
+static unsigned
+sockaddr_port(const struct sockaddr_storage *ss)
+{
+	if (ss->ss_family == AF_INET)
+		return ntohs(((const struct sockaddr_in *)ss)->sin_port);
+	if (ss->ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)ss)->sin6_port);
+	return 0;
+}
+
+static bool
+is_peer(int fd, const struct http_peer *peer)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	char addr[48];
+
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) != 0 ||
+	    sockaddr_port(&ss) != peer->port)
+		return false;
+	if (getnameinfo((struct sockaddr *)&ss, len, addr, sizeof(addr), NULL,
+		0, NI_NUMERICHOST) != 0 ||
+	    strcmp(addr, peer->addr) != 0)
+		return false;
+	len = sizeof(ss);
+	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    sockaddr_port(&ss) == peer->local_port;
+}
+
+/* Descriptors are given out lowest first, so a scan ends early. */
+static int
+scan_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur > FD_SCAN_MAX)
+		return FD_SCAN_MAX;
+	return (int)limit.rlim_cur;
+}
+
+int
+http_socket_find(const struct http_peer *peer)
+{
+	int limit = scan_limit();
+
+	for (int fd = 0; fd < limit; fd++)
+		if (is_peer(fd, peer))
+			return fd;
+	return -1;
+}
+
+int
+http_socket_listener(unsigned port)
+{
+	struct sockaddr_storage ss;
+	int limit = scan_limit();
+
+	for (int fd = 0; fd < limit; fd++) {
+		int yes = 0;
+		socklen_t len = sizeof(yes);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) !=
+			0 ||
+		    !yes)
+			continue;
+		len = sizeof(ss);
+		if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+		    sockaddr_port(&ss) == port)
+			return fd;
+	}
+	return -1;
+}
+
+void
+http_socket_linger(int fd, unsigned ms)
+{
+	int64_t end = http_now_ms() + ms;
+	size_t total = 0;
+	char buf[4096];
+
+	shutdown(fd, SHUT_WR);
+	while (total < LINGER_BYTES) {
+		struct pollfd pfd = { .fd = fd, .events = POLLIN };
+		int64_t left = end - http_now_ms();
+		ssize_t got;
+
+		if (left <= 0 || poll(&pfd, 1, (int)left) <= 0)
+			return;
+		got = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+		if (got <= 0)
+			return;
+		total += (size_t)got;
+	}
+}
+
+/*
+ * Ends what is overdue and finds the next deadline. The lock is held, so
+ * that the connection cannot be closed and its descriptor given to another
+ * between finding it and shutting it down: disarm waits for the lock.
+ */
+static void
+guard_sweep(struct http_guard *guard)
+{
+	int64_t now = http_now_ms();
+
+	guard->wakes_at = INT64_MAX;
+	for (struct http_watch *w = guard->first; w != NULL; w = w->next) {
+		int fd;
+
+		if (w->expired)
+			continue;
+		if (!guard->expire_all && w->deadline_ms > now) {
+			if (w->deadline_ms < guard->wakes_at)
+				guard->wakes_at = w->deadline_ms;
+			continue;
+		}
+		w->expired = true;
+		fd = http_socket_find(&w->peer);
+		if (fd >= 0)
+			shutdown(fd, SHUT_RD);
+	}
+}
+
+static void *
+guard_run(void *arg)
+{
+	struct http_guard *guard = arg;
+
+	pthread_mutex_lock(&guard->lock);
+	while (!guard->stop) {
+		struct timespec until;
+
+		guard_sweep(guard);
+		if (guard->wakes_at == INT64_MAX) {
+			pthread_cond_wait(&guard->changed, &guard->lock);
+			continue;
+		}
+		until.tv_sec = (time_t)(guard->wakes_at / 1000);
+		until.tv_nsec = (long)(guard->wakes_at % 1000) * 1000000;
+		pthread_cond_timedwait(&guard->changed, &guard->lock, &until);
+	}
+	pthread_mutex_unlock(&guard->lock);
+	return NULL;
+}
+
+static bool
+guard_init(struct http_guard *guard)
+{
+	pthread_condattr_t attr;
+	bool ok;
+
+	if (pthread_condattr_init(&attr) != 0)
+		return false;
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	ok = pthread_cond_init(&guard->changed, &attr) == 0;
+	pthread_condattr_destroy(&attr);
+	if (!ok)
+		return false;
+	if (pthread_mutex_init(&guard->lock, NULL) != 0) {
+		pthread_cond_destroy(&guard->changed);
+		return false;
+	}
+	return true;
+}
+
+struct http_guard *
+http_guard_start(void)
+{
+	struct http_guard *guard = calloc(1, sizeof(*guard));
+
+	if (guard == NULL)
+		return NULL;
+	guard->wakes_at = INT64_MAX;
+	if (!guard_init(guard)) {
+		free(guard);
+		return NULL;
+	}
+	if (pthread_create(&guard->thread, NULL, guard_run, guard) != 0) {
+		pthread_cond_destroy(&guard->changed);
+		pthread_mutex_destroy(&guard->lock);
+		free(guard);
+		return NULL;
+	}
+	return guard;
+}
+
+void
+http_guard_expire_all(struct http_guard *guard)
+{
+	pthread_mutex_lock(&guard->lock);
+	guard->expire_all = true;
+	pthread_cond_signal(&guard->changed);
+	pthread_mutex_unlock(&guard->lock);
+}
+
+void
+http_guard_free(struct http_guard *guard)
+{
+	if (guard == NULL)
+		return;
+	pthread_mutex_lock(&guard->lock);
+	guard->stop = true;
+	pthread_cond_signal(&guard->changed);
+	pthread_mutex_unlock(&guard->lock);
+	pthread_join(guard->thread, NULL);
+	pthread_cond_destroy(&guard->changed);
+	pthread_mutex_destroy(&guard->lock);
+	free(guard);
+}
+
+void
+http_guard_arm(struct http_guard *guard, struct http_watch *watch)
+{
+	pthread_mutex_lock(&guard->lock);
+	watch->expired = false;
+	watch->next = guard->first;
+	guard->first = watch;
+	if (watch->deadline_ms < guard->wakes_at || guard->expire_all)
+		pthread_cond_signal(&guard->changed);
+	pthread_mutex_unlock(&guard->lock);
+}
+
+bool
+http_guard_expired(struct http_guard *guard, struct http_watch *watch)
+{
+	bool expired;
+
+	pthread_mutex_lock(&guard->lock);
+	expired = watch->expired;
+	pthread_mutex_unlock(&guard->lock);
+	return expired;
+}
+
+bool
+http_guard_disarm(struct http_guard *guard, struct http_watch *watch)
+{
+	bool expired;
+
+	pthread_mutex_lock(&guard->lock);
+	for (struct http_watch **p = &guard->first; *p != NULL;
+	     p = &(*p)->next) {
+		if (*p == watch) {
+			*p = watch->next;
+			break;
+		}
+	}
+	expired = watch->expired;
+	pthread_mutex_unlock(&guard->lock);
+	return expired;
+}
