@@ -1,0 +1,315 @@
+/*
+ * Connections of the SQLite backend: opening, prepared statements, result
+ * codes, transactions. Every statement text is in sqlite_sql.c; values are
+ * only ever bound.
+ */
+#include "store/sqlite_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * cache_size: 16 MB holds the inner pages of millions of sessions.
+ * wal_autocheckpoint: SQLite's own 1000 pages; ten times that is faster by
+ *   half but pauses for longer, and a pause is a wait for everybody.
+ * journal_size_limit: a log that a long reader made grow shrinks again.
+ * secure_delete: hashes and seeds do not stay in free pages.
+ * temp_store: sorting never touches the disk.
+ */
+static const char connection_pragmas[] = "PRAGMA foreign_keys = ON;"
+					 "PRAGMA trusted_schema = OFF;"
+					 "PRAGMA cell_size_check = ON;"
+					 "PRAGMA secure_delete = ON;"
+					 "PRAGMA temp_store = MEMORY;"
+					 "PRAGMA cache_size = -16384;"
+					 "PRAGMA wal_autocheckpoint = 1000;"
+					 "PRAGMA journal_size_limit = 16777216;"
+					 "PRAGMA synchronous = FULL";
+
+enum authtok_err
+at_conn_err(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+		return AUTHTOK_OK;
+	case SQLITE_BUSY: /* with BUSY_SNAPSHOT and BUSY_RECOVERY */
+	case SQLITE_LOCKED:
+		return AUTHTOK_EBUSY;
+	case SQLITE_NOMEM:
+		return AUTHTOK_ENOMEM;
+	case SQLITE_IOERR:
+		if (rc == SQLITE_IOERR_NOMEM)
+			return AUTHTOK_ENOMEM;
+		return AUTHTOK_ESTORE;
+	default:
+		return AUTHTOK_ESTORE;
+	}
+}
+
+void
+at_why_say(const struct at_why *why, const char *format, ...)
+{
+	va_list args;
+	int used;
+
+	if (why->buf == NULL || why->len == 0)
+		return;
+	used = snprintf(why->buf, why->len, "%s: ", why->path);
+	if (used < 0 || (size_t)used >= why->len)
+		return;
+	va_start(args, format);
+	vsnprintf(why->buf + used, why->len - (size_t)used, format, args);
+	va_end(args);
+}
+
+enum authtok_err
+at_why_rc(const struct at_why *why, const struct at_conn *conn, int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		at_why_say(why, "another process keeps the database locked");
+		break;
+	case SQLITE_NOTADB:
+		at_why_say(why, "is not a SQLite database");
+		return AUTHTOK_ENOTSUP;
+	case SQLITE_CORRUPT:
+		at_why_say(why, "the database is damaged");
+		break;
+	case SQLITE_FULL:
+		at_why_say(why, "the disk is full");
+		break;
+	case SQLITE_READONLY:
+		at_why_say(why, "the database, or its directory, is read-only");
+		break;
+	case SQLITE_CANTOPEN:
+		at_why_say(why, "cannot open the database or its log");
+		break;
+	default:
+		at_why_say(why, "%s",
+		    conn->db != NULL ? sqlite3_errmsg(conn->db)
+				     : sqlite3_errstr(rc));
+		break;
+	}
+	return at_conn_err(rc);
+}
+
+int
+at_conn_exec(struct at_conn *conn, const char *sql)
+{
+	return sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
+}
+
+int
+at_conn_int(struct at_conn *conn, const char *sql, int64_t *ret_value)
+{
+	sqlite3_stmt *stmt;
+	int rc = sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*ret_value = sqlite3_column_int64(stmt, 0);
+	else if (rc == SQLITE_DONE)
+		rc = SQLITE_CORRUPT;
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+int
+at_conn_open(struct at_conn *conn, const char *path, int busy_ms)
+{
+	/* no CREATE: the file was made before, with its mode. NOMUTEX: a
+	 * connection is used by whoever took it from its pool. */
+	int flags =
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int rc = sqlite3_open_v2(path, &conn->db, flags, NULL);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	sqlite3_busy_timeout(conn->db, busy_ms);
+	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	conn->synchronous = 2;
+	return at_conn_exec(conn, connection_pragmas);
+}
+
+void
+at_conn_close(struct at_conn *conn)
+{
+	size_t i;
+
+	for (i = 0; i < AT_STMT_COUNT; i++)
+		sqlite3_finalize(conn->stmts[i]);
+	sqlite3_close(conn->db);
+	memset(conn, 0, sizeof(*conn));
+}
+
+int
+at_conn_synchronous(struct at_conn *conn, int level)
+{
+	int rc;
+
+	if (conn->synchronous == level)
+		return SQLITE_OK;
+	rc = at_conn_exec(conn,
+	    level == 1 ? "PRAGMA synchronous = NORMAL"
+		       : "PRAGMA synchronous = FULL");
+	if (rc == SQLITE_OK)
+		conn->synchronous = level;
+	return rc;
+}
+
+int
+at_conn_stmt(struct at_conn *conn, enum at_stmt id, sqlite3_stmt **ret_stmt)
+{
+	int rc = SQLITE_OK;
+
+	if (conn->stmts[id] == NULL)
+		rc = sqlite3_prepare_v3(conn->db, at_stmt_sql(id), -1,
+		    SQLITE_PREPARE_PERSISTENT, &conn->stmts[id], NULL);
+	if (rc == SQLITE_OK)
+		*ret_stmt = conn->stmts[id];
+	return rc;
+}
+
+void
+at_stmt_done(sqlite3_stmt *stmt)
+{
+	sqlite3_reset(stmt);
+	sqlite3_clear_bindings(stmt);
+}
+
+int
+at_stmt_run(sqlite3_stmt *stmt)
+{
+	int rc = sqlite3_step(stmt);
+
+	at_stmt_done(stmt);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/*
+ * Binding cannot fail here: the index is there, the statement is reset, and
+ * memory that is bound as static is not copied. It must outlive the step.
+ */
+void
+at_bind_int(sqlite3_stmt *stmt, int i, int64_t value)
+{
+	(void)sqlite3_bind_int64(stmt, i, value);
+}
+
+void
+at_bind_blob(sqlite3_stmt *stmt, int i, const void *data, size_t len)
+{
+	(void)sqlite3_bind_blob(stmt, i, data, (int)len, SQLITE_STATIC);
+}
+
+void
+at_bind_text(sqlite3_stmt *stmt, int i, const char *text, size_t size)
+{
+	(void)sqlite3_bind_text(
+	    stmt, i, text, (int)strnlen(text, size), SQLITE_STATIC);
+}
+
+bool
+at_column_text(sqlite3_stmt *stmt, int i, char *out, size_t size)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, i);
+	size_t len = (size_t)sqlite3_column_bytes(stmt, i);
+
+	if (sqlite3_column_type(stmt, i) == SQLITE_NULL)
+		len = 0;
+	else if (text == NULL || len >= size || memchr(text, 0, len) != NULL)
+		return false;
+	if (len > 0)
+		memcpy(out, text, len);
+	out[len] = '\0';
+	return true;
+}
+
+bool
+at_column_blob(sqlite3_stmt *stmt, int i, void *out, size_t len)
+{
+	const void *data = sqlite3_column_blob(stmt, i);
+
+	if (data == NULL || sqlite3_column_bytes(stmt, i) != (int)len)
+		return false;
+	memcpy(out, data, len);
+	return true;
+}
+
+static int
+run(struct at_conn *conn, enum at_stmt id)
+{
+	sqlite3_stmt *stmt;
+	int rc = at_conn_stmt(conn, id, &stmt);
+
+	return rc == SQLITE_OK ? at_stmt_run(stmt) : rc;
+}
+
+static enum authtok_err
+transact(struct at_conn *conn,
+    enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg)
+{
+	enum authtok_err err;
+	int rc = at_conn_synchronous(conn, 2);
+
+	/* IMMEDIATE: a transaction that begins by reading and writes later
+	 * gets BUSY_SNAPSHOT, which no busy timeout cures */
+	if (rc == SQLITE_OK)
+		rc = run(conn, AT_STMT_BEGIN);
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	err = op(conn, arg);
+	if (err == AUTHTOK_OK)
+		err = at_conn_err(run(conn, AT_STMT_COMMIT));
+	/* a full disk or a failed write may have ended it already */
+	if (!sqlite3_get_autocommit(conn->db))
+		(void)run(conn, AT_STMT_ROLLBACK);
+	return err;
+}
+
+enum authtok_err
+at_sqlite_write(struct at_sqlite *db,
+    enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg)
+{
+	struct at_conn *conn = at_pool_get(&db->writer, db->busy_ms);
+	enum authtok_err err;
+
+	if (conn == NULL)
+		return AUTHTOK_EBUSY;
+	err = transact(conn, op, arg);
+	at_pool_put(&db->writer, conn);
+	return err;
+}
+
+/*
+ * Readers lose their page cache at every commit of the writer; the writer's
+ * stays warm. So a point read goes through the writer when nobody wants it,
+ * and beside it when it is busy.
+ */
+enum authtok_err
+at_lease_point(struct at_sqlite *db, struct at_lease *lease)
+{
+	lease->pool = &db->writer;
+	lease->conn = at_pool_try(&db->writer);
+	return lease->conn != NULL ? AUTHTOK_OK : at_lease_reader(db, lease);
+}
+
+enum authtok_err
+at_lease_reader(struct at_sqlite *db, struct at_lease *lease)
+{
+	lease->pool = &db->readers;
+	lease->conn = at_pool_get(&db->readers, db->busy_ms);
+	return lease->conn != NULL ? AUTHTOK_OK : AUTHTOK_EBUSY;
+}
+
+void
+at_lease_end(struct at_lease *lease)
+{
+	at_pool_put(lease->pool, lease->conn);
+}

@@ -1,0 +1,245 @@
+/*
+ * What the files of the SQLite backend share: connections, the queues in
+ * front of them, statements. Nothing outside lib/store includes this, but for
+ * its tests.
+ */
+#ifndef AT_STORE_SQLITE_INTERNAL_H
+#define AT_STORE_SQLITE_INTERNAL_H
+
+#include <authtok/sqlite.h>
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#define AT_SQLITE_BUSY_MS        5000
+#define AT_SQLITE_READERS        4
+#define AT_SQLITE_APPLICATION_ID 0x61746f6b /* "atok" */
+
+/* ---- sqlite_pool.c: connections are handed out first come, first served -- */
+
+struct at_waiter;
+
+struct at_pool {
+	pthread_mutex_t lock;
+	pthread_condattr_t clock; /* waits are measured by a steady clock */
+	struct at_waiter *first, **last;
+	size_t free_count;
+	void *free[AT_SQLITE_READERS];
+};
+
+bool at_pool_init(struct at_pool *pool);
+void at_pool_destroy(struct at_pool *pool);
+
+/* Take one, waiting at most timeout_ms in the queue; NULL when it took longer.
+ */
+void *at_pool_get(struct at_pool *pool, int timeout_ms);
+
+/* Take one that nobody uses or waits for, or NULL. */
+void *at_pool_try(struct at_pool *pool);
+
+/* Give one back: to whoever waits longest, directly. */
+void at_pool_put(struct at_pool *pool, void *item);
+
+/* ---- sqlite_conn.c: connections, statements, transactions --------------- */
+
+enum at_stmt {
+	AT_STMT_BEGIN,
+	AT_STMT_COMMIT,
+	AT_STMT_ROLLBACK,
+	/* users */
+	AT_STMT_USER_INSERT,
+	AT_STMT_USER_BY_ID,
+	AT_STMT_USER_BY_NAME,
+	AT_STMT_USER_BY_EMAIL,
+	AT_STMT_USER_STATE,
+	AT_STMT_USER_UPDATE,
+	AT_STMT_USER_DELETE,
+	AT_STMT_USER_LIST,
+	/* sessions */
+	AT_STMT_SESSION_INSERT,
+	AT_STMT_SESSION_FIND,
+	AT_STMT_SESSION_UPDATE,
+	AT_STMT_SESSION_LIST,
+	AT_STMT_SESSION_EXISTS,
+	AT_STMT_SESSION_REVOKE,
+	AT_STMT_SESSION_DELETE,
+	AT_STMT_SESSION_LIVE,
+	AT_STMT_SESSION_REVOKE_OLDEST,
+	AT_STMT_SESSION_REVOKE_USER,
+	AT_STMT_SESSION_DELETE_USER,
+	AT_STMT_SESSION_SWEEP,
+	AT_STMT_SESSION_PURGE,
+	/* revocations */
+	AT_STMT_EVENT_USER,
+	AT_STMT_EVENT_SESSION,
+	AT_STMT_EVENT_OLDEST,
+	AT_STMT_EVENT_SESSIONS,
+	AT_STMT_EVENT_SINCE,
+	AT_STMT_EVENT_SWEEP,
+	AT_STMT_EVENT_PURGE,
+	AT_STMT_COUNT
+};
+
+struct at_conn {
+	sqlite3 *db;
+	int synchronous; /* the level that was set last */
+	sqlite3_stmt *stmts[AT_STMT_COUNT];
+};
+
+struct at_sqlite {
+	int busy_ms;
+	struct at_pool writer; /* one */
+	struct at_pool readers;
+	struct at_conn writer_conn;
+	struct at_conn reader_conns[AT_SQLITE_READERS];
+	/* where purge goes on; see sqlite_purge.c */
+	pthread_mutex_t sweep_lock;
+	int64_t session_cursor;
+	int64_t event_cursor;
+};
+
+/* A connection that was taken for a while. */
+struct at_lease {
+	struct at_pool *pool;
+	struct at_conn *conn;
+};
+
+/* Where the constructor explains itself. */
+struct at_why {
+	const char *path;
+	char *buf;
+	size_t len;
+};
+
+/* Say "path: ..." */
+__attribute__((format(printf, 2, 3))) void at_why_say(
+    const struct at_why *why, const char *format, ...);
+/* Say what a result code of SQLite means, and give our code for it. */
+enum authtok_err at_why_rc(
+    const struct at_why *why, const struct at_conn *conn, int rc);
+
+/* The text of a statement; total. */
+const char *at_stmt_sql(enum at_stmt id);
+
+/* EBUSY, ENOMEM or ESTORE for a result code that is a failure. */
+enum authtok_err at_conn_err(int rc);
+
+/* Open one connection. conn is zeroed before, closed after, also on failure. */
+int at_conn_open(struct at_conn *conn, const char *path, int busy_ms);
+void at_conn_close(struct at_conn *conn);
+
+/* Run SQL without parameters or results. */
+int at_conn_exec(struct at_conn *conn, const char *sql);
+/* Run SQL that gives one integer. */
+int at_conn_int(struct at_conn *conn, const char *sql, int64_t *ret_value);
+
+/* Set the level of synchronous, outside a transaction. 1: NORMAL, 2: FULL. */
+int at_conn_synchronous(struct at_conn *conn, int level);
+
+/* The prepared statement, ready to bind. */
+int at_conn_stmt(
+    struct at_conn *conn, enum at_stmt id, sqlite3_stmt **ret_stmt);
+/* Run to the end a statement without rows: SQLITE_OK or a failure. Resets. */
+int at_stmt_run(sqlite3_stmt *stmt);
+/* Forget bindings and release locks. */
+void at_stmt_done(sqlite3_stmt *stmt);
+
+void at_bind_int(sqlite3_stmt *stmt, int i, int64_t value);
+void at_bind_blob(sqlite3_stmt *stmt, int i, const void *data, size_t len);
+void at_bind_text(sqlite3_stmt *stmt, int i, const char *text, size_t size);
+
+/* Copy a text column into out; false when it does not fit or has a NUL. */
+bool at_column_text(sqlite3_stmt *stmt, int i, char *out, size_t size);
+/* Copy a blob column of exactly len bytes; false when it is not. */
+bool at_column_blob(sqlite3_stmt *stmt, int i, void *out, size_t len);
+
+/*
+ * Run op in one transaction of the writer, on stable storage when this returns
+ * OK. When op fails nothing of it remains.
+ */
+enum authtok_err at_sqlite_write(struct at_sqlite *db,
+    enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg);
+
+/* A connection for one point read, or for a read that may take longer. */
+enum authtok_err at_lease_point(struct at_sqlite *db, struct at_lease *lease);
+enum authtok_err at_lease_reader(struct at_sqlite *db, struct at_lease *lease);
+void at_lease_end(struct at_lease *lease);
+
+/* ---- sqlite_schema.c ------------------------------------------------------ */
+
+/* The version of the schema that this code writes. */
+int64_t at_schema_version(void);
+
+/* Recognise the database, switch it to WAL, bring the schema up to date. */
+enum authtok_err at_schema_open(
+    struct at_conn *conn, int busy_ms, const struct at_why *why);
+
+/* ---- sqlite.c ------------------------------------------------------------ */
+
+/* authtok_store_sqlite with another patience. */
+enum authtok_err at_store_sqlite(const char *path, int busy_ms,
+    struct authtok_store **ret_store, char *why, size_t why_len);
+
+/* ---- the operations ------------------------------------------------------ */
+
+/* sqlite_users.c */
+enum authtok_err at_sqlite_user_create(
+    void *ctx, const struct authtok_user *user, int64_t *ret_id);
+enum authtok_err at_sqlite_user_find(
+    void *ctx, int64_t id, struct authtok_user *ret_user);
+enum authtok_err at_sqlite_user_find_name(
+    void *ctx, const char *name, struct authtok_user *ret_user);
+enum authtok_err at_sqlite_user_find_email(
+    void *ctx, const char *email, struct authtok_user *ret_user);
+enum authtok_err at_sqlite_user_update(void *ctx,
+    const struct authtok_user *user, enum authtok_end end, const uint8_t *keep,
+    const struct authtok_when *when);
+enum authtok_err at_sqlite_user_delete(
+    void *ctx, int64_t id, const struct authtok_when *when);
+enum authtok_err at_sqlite_user_list(void *ctx, int64_t after,
+    struct authtok_user *ret_users, size_t cap, size_t *ret_count);
+
+/* Read the roles column. False when it is not what we write. */
+bool at_column_roles(sqlite3_stmt *stmt, int i, size_t *ret_count,
+    char (*roles)[AUTHTOK_ROLE_MAX + 1]);
+
+/* sqlite_sessions.c */
+enum authtok_err at_sqlite_session_create(void *ctx,
+    const struct authtok_session *session, int64_t user_version,
+    unsigned max_live, const struct authtok_when *when);
+enum authtok_err at_sqlite_session_find(void *ctx, const uint8_t *sid,
+    struct authtok_session *ret_session, struct authtok_owner *ret_owner);
+enum authtok_err at_sqlite_session_update(void *ctx,
+    const struct authtok_session *next, uint32_t gen, uint32_t branch,
+    bool durable);
+enum authtok_err at_sqlite_session_list(void *ctx, int64_t user_id,
+    const uint8_t *after, struct authtok_session *ret_sessions, size_t cap,
+    size_t *ret_count);
+enum authtok_err at_sqlite_session_delete(
+    void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch);
+
+/* sqlite_revoke.c */
+enum authtok_err at_sqlite_session_revoke(
+    void *ctx, const uint8_t *sid, const struct authtok_when *when);
+enum authtok_err at_sqlite_session_revoke_user(void *ctx, int64_t user_id,
+    const uint8_t *keep, const struct authtok_when *when, size_t *ret_count);
+enum authtok_err at_sqlite_revoked_since(void *ctx, int64_t after,
+    struct authtok_revocation *ret_events, size_t cap, size_t *ret_count);
+
+/* Inside a transaction: revoke a user's live sessions but keep (NULL: all). */
+enum authtok_err at_revoke_user(struct at_conn *conn, int64_t user_id,
+    const uint8_t *keep, const struct authtok_when *when, size_t *ret_count);
+/* Inside a transaction: revoke the count live ones that rotated first. */
+enum authtok_err at_revoke_oldest(struct at_conn *conn, int64_t user_id,
+    int64_t count, const struct authtok_when *when);
+/* Inside a transaction: access tokens below epoch are revoked. */
+enum authtok_err at_revoke_epoch(struct at_conn *conn, int64_t user_id,
+    int64_t epoch, const struct authtok_when *when);
+/* Whether when can be stored: 0 as a time of revocation would mean "live". */
+bool at_when_valid(const struct authtok_when *when);
+
+/* sqlite_purge.c */
+enum authtok_err at_sqlite_purge(void *ctx, int64_t now, int64_t idle_before,
+    size_t limit, size_t *ret_count);
+
+#endif

@@ -1,0 +1,399 @@
+/*
+ * Sessions in SQLite: one row each, replaced in place at a refresh by one
+ * conditional statement. Revocations are in sqlite_revoke.c.
+ */
+#include "store/sqlite_internal.h"
+
+#include <string.h>
+
+/*
+ * The column rotation, big-endian, always of one length: SQLite's integers grow
+ * with their value, and a row that grows splits pages.
+ *
+ *   gen:4 | branch:4 | parent:4 | forwarded_gen:4 | forwarded_at:8 |
+ *   retry_count:1 | 8 * (gen:4 | mac:8)
+ */
+#define ROTATION_LEN \
+	(4 * 4 + 8 + 1 + AUTHTOK_RETRIES_MAX * (4 + AUTHTOK_RETRY_LEN))
+#define CAS_LEN 8 /* gen and branch: what the compare-and-swap compares */
+
+static uint8_t *
+put32(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 24);
+	at[1] = (uint8_t)(value >> 16);
+	at[2] = (uint8_t)(value >> 8);
+	at[3] = (uint8_t)value;
+	return at + 4;
+}
+
+static uint32_t
+get32(const uint8_t **at)
+{
+	const uint8_t *p = *at;
+
+	*at += 4;
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	    (uint32_t)p[2] << 8 | p[3];
+}
+
+static void
+pack_cas(uint32_t gen, uint32_t branch, uint8_t out[CAS_LEN])
+{
+	put32(put32(out, gen), branch);
+}
+
+static void
+pack_rotation(const struct authtok_session *s, uint8_t out[ROTATION_LEN])
+{
+	uint8_t *at = out + CAS_LEN;
+	uint32_t i;
+
+	memset(out, 0, ROTATION_LEN);
+	pack_cas(s->gen, s->branch, out);
+	at = put32(at, s->parent);
+	at = put32(at, s->forwarded_gen);
+	at = put32(at, (uint32_t)((uint64_t)s->forwarded_at >> 32));
+	at = put32(at, (uint32_t)s->forwarded_at);
+	*at++ = (uint8_t)s->retry_count;
+	for (i = 0; i < s->retry_count; i++) {
+		at = put32(at, s->retries[i].gen);
+		memcpy(at, s->retries[i].mac, AUTHTOK_RETRY_LEN);
+		at += AUTHTOK_RETRY_LEN;
+	}
+}
+
+static bool
+unpack_rotation(const uint8_t *at, struct authtok_session *s)
+{
+	uint64_t high;
+	uint32_t i;
+
+	s->gen = get32(&at);
+	s->branch = get32(&at);
+	s->parent = get32(&at);
+	s->forwarded_gen = get32(&at);
+	high = get32(&at);
+	s->forwarded_at = (int64_t)(high << 32 | get32(&at));
+	s->retry_count = *at++;
+	if (s->retry_count > AUTHTOK_RETRIES_MAX)
+		return false;
+	for (i = 0; i < s->retry_count; i++) {
+		s->retries[i].gen = get32(&at);
+		memcpy(s->retries[i].mac, at, AUTHTOK_RETRY_LEN);
+		at += AUTHTOK_RETRY_LEN;
+	}
+	return true;
+}
+
+/* The columns that SESSION_COLUMNS names. */
+static bool
+read_session(sqlite3_stmt *stmt, struct authtok_session *s)
+{
+	uint8_t rotation[ROTATION_LEN];
+
+	s->user_id = sqlite3_column_int64(stmt, 1);
+	s->created_at = sqlite3_column_int64(stmt, 2);
+	s->expires_at = sqlite3_column_int64(stmt, 3);
+	s->revoked_at = sqlite3_column_int64(stmt, 4);
+	s->rotated_at = sqlite3_column_int64(stmt, 5);
+	return at_column_blob(stmt, 0, s->sid, sizeof(s->sid)) &&
+	    at_column_blob(stmt, 6, s->seed, sizeof(s->seed)) &&
+	    at_column_blob(stmt, 7, rotation, sizeof(rotation)) &&
+	    unpack_rotation(rotation, s) &&
+	    at_column_text(stmt, 8, s->address, sizeof(s->address)) &&
+	    at_column_text(stmt, 9, s->agent, sizeof(s->agent));
+}
+
+static enum authtok_err
+step_session(sqlite3_stmt *stmt, struct authtok_session *ret_session,
+    struct authtok_owner *ret_owner)
+{
+	struct authtok_session session;
+	struct authtok_owner owner;
+	int rc = sqlite3_step(stmt);
+
+	if (rc == SQLITE_DONE)
+		return AUTHTOK_EUNKNOWN;
+	if (rc != SQLITE_ROW)
+		return at_conn_err(rc);
+	memset(&session, 0, sizeof(session));
+	memset(&owner, 0, sizeof(owner));
+	owner.epoch = sqlite3_column_int64(stmt, 10);
+	owner.disabled = sqlite3_column_int64(stmt, 11) != 0;
+	if (!read_session(stmt, &session) ||
+	    !at_column_roles(stmt, 12, &owner.role_count, owner.roles))
+		return AUTHTOK_ESTORE;
+	*ret_session = session;
+	*ret_owner = owner;
+	return AUTHTOK_OK;
+}
+
+enum authtok_err
+at_sqlite_session_find(void *ctx, const uint8_t *sid,
+    struct authtok_session *ret_session, struct authtok_owner *ret_owner)
+{
+	struct at_lease lease;
+	sqlite3_stmt *stmt;
+	enum authtok_err err = at_lease_point(ctx, &lease);
+
+	if (err != AUTHTOK_OK)
+		return err;
+	err =
+	    at_conn_err(at_conn_stmt(lease.conn, AT_STMT_SESSION_FIND, &stmt));
+	if (err == AUTHTOK_OK) {
+		at_bind_blob(stmt, 1, sid, AUTHTOK_SID_LEN);
+		err = step_session(stmt, ret_session, ret_owner);
+		at_stmt_done(stmt);
+	}
+	at_lease_end(&lease);
+	return err;
+}
+
+enum authtok_err
+at_sqlite_session_list(void *ctx, int64_t user_id, const uint8_t *after,
+    struct authtok_session *ret_sessions, size_t cap, size_t *ret_count)
+{
+	struct at_lease lease;
+	sqlite3_stmt *stmt;
+	size_t count = 0;
+	enum authtok_err err = at_lease_reader(ctx, &lease);
+	int rc;
+
+	if (err != AUTHTOK_OK)
+		return err;
+	rc = at_conn_stmt(lease.conn, AT_STMT_SESSION_LIST, &stmt);
+	if (rc == SQLITE_OK) {
+		at_bind_int(stmt, 1, user_id);
+		/* every sid is greater than the empty blob */
+		at_bind_blob(stmt, 2, after != NULL ? (const void *)after : "",
+		    after != NULL ? AUTHTOK_SID_LEN : 0);
+		at_bind_int(stmt, 3, (int64_t)cap);
+		while (count < cap && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+			if (!read_session(stmt, &ret_sessions[count++])) {
+				rc = SQLITE_CORRUPT;
+				break;
+			}
+		at_stmt_done(stmt);
+	}
+	at_lease_end(&lease);
+	if (rc != SQLITE_OK && rc != SQLITE_DONE && rc != SQLITE_ROW)
+		return at_conn_err(rc);
+	*ret_count = count;
+	return AUTHTOK_OK;
+}
+
+struct session_args {
+	const struct authtok_session *session;
+	const uint8_t *sid;
+	int64_t user_version;
+	unsigned max_live;
+	const struct authtok_when *when;
+	uint8_t *rotation;
+	const uint8_t *cas;
+};
+
+/* OK when the user is as the caller read it. */
+static enum authtok_err
+check_user(struct at_conn *conn, int64_t id, int64_t version)
+{
+	enum authtok_err err = AUTHTOK_OK;
+	sqlite3_stmt *stmt;
+	int rc = at_conn_stmt(conn, AT_STMT_USER_STATE, &stmt);
+
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	at_bind_int(stmt, 1, id);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_DONE)
+		err = AUTHTOK_EUNKNOWN;
+	else if (rc != SQLITE_ROW)
+		err = at_conn_err(rc);
+	else if (sqlite3_column_int64(stmt, 0) != version ||
+	    sqlite3_column_int64(stmt, 2) != 0)
+		err = AUTHTOK_ECHANGED;
+	at_stmt_done(stmt);
+	return err;
+}
+
+/* End the oldest sessions so that one more does not exceed max_live. */
+static enum authtok_err
+make_room(struct at_conn *conn, const struct session_args *args)
+{
+	int64_t live, user_id = args->session->user_id;
+	sqlite3_stmt *stmt;
+	int rc = at_conn_stmt(conn, AT_STMT_SESSION_LIVE, &stmt);
+
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	at_bind_int(stmt, 1, user_id);
+	at_bind_int(stmt, 2, args->when->now);
+	rc = sqlite3_step(stmt);
+	live = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+	at_stmt_done(stmt);
+	if (rc != SQLITE_ROW)
+		return at_conn_err(rc);
+	if (live < (int64_t)args->max_live)
+		return AUTHTOK_OK;
+	return at_revoke_oldest(
+	    conn, user_id, live - args->max_live + 1, args->when);
+}
+
+static enum authtok_err
+create_session(struct at_conn *conn, void *arg)
+{
+	const struct session_args *args = arg;
+	const struct authtok_session *s = args->session;
+	enum authtok_err err = check_user(conn, s->user_id, args->user_version);
+	sqlite3_stmt *stmt;
+	int rc;
+
+	if (err == AUTHTOK_OK && args->max_live > 0 && s->revoked_at == 0 &&
+	    s->expires_at > args->when->now)
+		err = make_room(conn, args);
+	if (err != AUTHTOK_OK)
+		return err;
+	rc = at_conn_stmt(conn, AT_STMT_SESSION_INSERT, &stmt);
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	at_bind_blob(stmt, 1, s->sid, sizeof(s->sid));
+	at_bind_int(stmt, 2, s->user_id);
+	at_bind_int(stmt, 3, s->created_at);
+	at_bind_int(stmt, 4, s->expires_at);
+	at_bind_int(stmt, 5, s->revoked_at);
+	at_bind_int(stmt, 6, s->rotated_at);
+	at_bind_blob(stmt, 7, s->seed, sizeof(s->seed));
+	at_bind_blob(stmt, 8, args->rotation, ROTATION_LEN);
+	at_bind_text(stmt, 9, s->address, sizeof(s->address));
+	at_bind_text(stmt, 10, s->agent, sizeof(s->agent));
+	rc = at_stmt_run(stmt);
+	if (rc == SQLITE_CONSTRAINT_UNIQUE)
+		return AUTHTOK_EINVAL;
+	return at_conn_err(rc);
+}
+
+enum authtok_err
+at_sqlite_session_create(void *ctx, const struct authtok_session *session,
+    int64_t user_version, unsigned max_live, const struct authtok_when *when)
+{
+	uint8_t rotation[ROTATION_LEN];
+	struct session_args args = { .session = session,
+		.user_version = user_version,
+		.max_live = max_live,
+		.when = when,
+		.rotation = rotation };
+
+	if (session->retry_count > AUTHTOK_RETRIES_MAX ||
+	    (max_live > 0 && !at_when_valid(when)))
+		return AUTHTOK_EINVAL;
+	pack_rotation(session, rotation);
+	return at_sqlite_write(ctx, create_session, &args);
+}
+
+/*
+ * The swap is one statement, so it needs no transaction around it: SQLite takes
+ * the write lock before it reads, and waits for it with the busy timeout.
+ */
+static enum authtok_err
+swap(struct at_conn *conn, const struct session_args *args, bool durable)
+{
+	const struct authtok_session *next = args->session;
+	sqlite3_stmt *stmt;
+	int rc = at_conn_synchronous(conn, durable ? 2 : 1);
+
+	if (rc == SQLITE_OK)
+		rc = at_conn_stmt(conn, AT_STMT_SESSION_UPDATE, &stmt);
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	at_bind_int(stmt, 1, next->rotated_at);
+	at_bind_blob(stmt, 2, args->rotation, ROTATION_LEN);
+	at_bind_text(stmt, 3, next->address, sizeof(next->address));
+	at_bind_text(stmt, 4, next->agent, sizeof(next->agent));
+	at_bind_blob(stmt, 5, next->sid, sizeof(next->sid));
+	at_bind_blob(stmt, 6, args->cas, CAS_LEN);
+	rc = at_stmt_run(stmt);
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	return sqlite3_changes(conn->db) == 1 ? AUTHTOK_OK : AUTHTOK_ECHANGED;
+}
+
+/* What to say of a caller who wants a generation to fall. */
+static enum authtok_err
+refuse_fall(struct at_sqlite *db, const struct authtok_session *next,
+    uint32_t gen, uint32_t branch)
+{
+	struct authtok_session now;
+	struct authtok_owner owner;
+	enum authtok_err err =
+	    at_sqlite_session_find(db, next->sid, &now, &owner);
+
+	if (err == AUTHTOK_OK && now.revoked_at == 0 && now.gen == gen &&
+	    now.branch == branch)
+		return AUTHTOK_EINVAL;
+	return err == AUTHTOK_OK || err == AUTHTOK_EUNKNOWN ? AUTHTOK_ECHANGED
+							    : err;
+}
+
+enum authtok_err
+at_sqlite_session_update(void *ctx, const struct authtok_session *next,
+    uint32_t gen, uint32_t branch, bool durable)
+{
+	struct at_sqlite *db = ctx;
+	uint8_t rotation[ROTATION_LEN], cas[CAS_LEN];
+	struct session_args args = {
+		.session = next, .rotation = rotation, .cas = cas
+	};
+	struct at_conn *conn;
+	enum authtok_err err;
+
+	if (next->retry_count > AUTHTOK_RETRIES_MAX)
+		return AUTHTOK_EINVAL;
+	if (next->gen < gen)
+		return refuse_fall(db, next, gen, branch);
+	pack_rotation(next, rotation);
+	pack_cas(gen, branch, cas);
+	conn = at_pool_get(&db->writer, db->busy_ms);
+	if (conn == NULL)
+		return AUTHTOK_EBUSY;
+	err = swap(conn, &args, durable);
+	at_pool_put(&db->writer, conn);
+	return err;
+}
+
+static enum authtok_err
+delete_session(struct at_conn *conn, void *arg)
+{
+	const struct session_args *args = arg;
+	sqlite3_stmt *stmt;
+	int rc = at_conn_stmt(conn, AT_STMT_SESSION_DELETE, &stmt);
+
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	at_bind_blob(stmt, 1, args->sid, AUTHTOK_SID_LEN);
+	at_bind_blob(stmt, 2, args->cas, CAS_LEN);
+	rc = at_stmt_run(stmt);
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	if (sqlite3_changes(conn->db) == 1)
+		return AUTHTOK_OK;
+	rc = at_conn_stmt(conn, AT_STMT_SESSION_EXISTS, &stmt);
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	at_bind_blob(stmt, 1, args->sid, AUTHTOK_SID_LEN);
+	rc = sqlite3_step(stmt);
+	at_stmt_done(stmt);
+	if (rc == SQLITE_DONE)
+		return AUTHTOK_OK;
+	return rc == SQLITE_ROW ? AUTHTOK_ECHANGED : at_conn_err(rc);
+}
+
+enum authtok_err
+at_sqlite_session_delete(
+    void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch)
+{
+	uint8_t cas[CAS_LEN];
+	struct session_args args = { .sid = sid, .cas = cas };
+
+	pack_cas(gen, branch, cas);
+	return at_sqlite_write(ctx, delete_session, &args);
+}
