@@ -520,6 +520,13 @@ http_start(const struct http_options *options, char *why, size_t why_len)
 
 	if (!http_listen_parse(options->listen, &addr, why, why_len))
 		return NULL;
+	if (addr.ipv6 && !mg_check_feature(MG_FEATURES_IPV6)) {
+		snprintf(why, why_len,
+		    "cannot listen on %s: this system's web server library "
+		    "was built without IPv6",
+		    addr.text);
+		return NULL;
+	}
 	server = server_new(options);
 	if (server == NULL) {
 		snprintf(why, why_len, "out of memory");
