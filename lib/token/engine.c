@@ -1,0 +1,213 @@
+/*
+ * The engine: settings checked once, keys prepared once, immutable from then
+ * on, so that threads share it without a lock.
+ */
+#include "token/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "token/keys.h"
+
+bool
+at_input_ok(const void *input, size_t given, size_t known)
+{
+	const uint8_t *bytes = input;
+	size_t i;
+
+	if (given < known)
+		return false;
+	for (i = known; i < given; i++)
+		if (bytes[i] != 0)
+			return false;
+	return true;
+}
+
+/* 1 to max printable ASCII bytes, none of them in without. */
+static bool
+printable(const char *text, size_t max, const char *without)
+{
+	size_t i;
+
+	if (text == NULL)
+		return false;
+	for (i = 0; text[i] != '\0'; i++)
+		if (i >= max || text[i] < ' ' || text[i] > '~' ||
+		    strchr(without, text[i]) != NULL)
+			return false;
+	return i > 0;
+}
+
+static bool
+config_ok(const struct authtok_config *config, const struct authtok_keys *keys)
+{
+	if (!at_input_ok(config, config->size, sizeof(*config)))
+		return false;
+	if (!printable(config->issuer, AT_NAME_MAX, ">?~") ||
+	    !printable(config->audience, AT_NAME_MAX, ">?~"))
+		return false;
+	if (config->typ != NULL && !printable(config->typ, AT_TYP_MAX, "\"\\"))
+		return false;
+	if (config->lifetime < 1 || config->lifetime > 86400 ||
+	    config->expiry_leeway < 0 || config->expiry_leeway > 300 ||
+	    config->clock_leeway < 0 || config->clock_leeway > 300)
+		return false;
+	/* Without kid there must be no choice (RFC 7515 section 4.1.4). */
+	return !config->allow_missing_kid || at_keys_hmac_count(keys) == 1;
+}
+
+static size_t
+signing_count(const struct authtok_keys *keys)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < at_keys_hmac_count(keys); i++)
+		n += at_keys_hmac(keys, i)->signing;
+	return n;
+}
+
+static int64_t
+system_now(void *arg)
+{
+	(void)arg;
+	return (int64_t)time(NULL);
+}
+
+static char *
+put_text(char *p, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(p, text, len);
+	return p + len;
+}
+
+/* Printable ASCII needs no other escape than these two. */
+static char *
+put_escaped(char *p, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			*p++ = '\\';
+		*p++ = *text;
+	}
+	return p;
+}
+
+static void
+settle(struct authtok *engine, const struct authtok_config *config)
+{
+	char *p = engine->prefix;
+
+	put_text(engine->issuer, config->issuer);
+	put_text(engine->audience, config->audience);
+	put_text(engine->typ, config->typ != NULL ? config->typ : "at+jwt");
+	engine->lifetime = config->lifetime;
+	engine->expiry_leeway = config->expiry_leeway;
+	engine->clock_leeway = config->clock_leeway;
+	engine->allow_missing_kid = config->allow_missing_kid;
+	engine->omit_id = config->omit_id;
+	engine->now = config->now != NULL ? config->now : system_now;
+	engine->now_arg = config->now_arg;
+
+	p = put_text(p, "{\"iss\":\"");
+	p = put_escaped(p, config->issuer);
+	p = put_text(p, "\",\"aud\":\"");
+	p = put_escaped(p, config->audience);
+	p = put_text(p, "\",\"sub\":\"");
+	engine->prefix_len = (size_t)(p - engine->prefix);
+}
+
+static const char *
+alg_name(enum authtok_alg alg)
+{
+	switch (alg) {
+	case AUTHTOK_HS256:
+		return "HS256";
+	case AUTHTOK_HS384:
+		return "HS384";
+	case AUTHTOK_HS512:
+		return "HS512";
+	}
+	return "";
+}
+
+static enum authtok_err
+add_key(struct authtok *engine, const struct at_hmac_key *from)
+{
+	struct at_engine_key *key = &engine->keys[engine->key_count];
+	char header[AT_HEADER_MAX];
+	enum authtok_err err;
+	int n;
+
+	err = at_hmac_init(&key->hmac, from->alg, from->secret, from->len);
+	if (err != AUTHTOK_OK)
+		return err;
+	memcpy(key->kid, from->kid, sizeof(key->kid));
+	key->alg = from->alg;
+	n = snprintf(header, sizeof(header),
+	    "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}",
+	    alg_name(key->alg), engine->typ, key->kid);
+	key->header_len = at_b64url_encode(header, (size_t)n, key->header);
+	if (from->signing)
+		engine->signing = key;
+	engine->key_count++;
+	return AUTHTOK_OK;
+}
+
+enum authtok_err
+authtok_new(const struct authtok_config *config,
+    const struct authtok_keys *keys, struct authtok **ret_engine)
+{
+	struct authtok *engine;
+	enum authtok_err err;
+	size_t i, count;
+
+	if (config == NULL || keys == NULL || ret_engine == NULL ||
+	    !config_ok(config, keys))
+		return AUTHTOK_EINVAL;
+	if (signing_count(keys) != 1)
+		return AUTHTOK_EKEY;
+
+	count = at_keys_hmac_count(keys);
+	engine = calloc(1, sizeof(*engine) + count * sizeof(engine->keys[0]));
+	if (engine == NULL)
+		return AUTHTOK_ENOMEM;
+	settle(engine, config);
+	for (i = 0; i < count; i++) {
+		err = add_key(engine, at_keys_hmac(keys, i));
+		if (err != AUTHTOK_OK) {
+			authtok_free(engine);
+			return err;
+		}
+	}
+	*ret_engine = engine;
+	return AUTHTOK_OK;
+}
+
+void
+authtok_free(struct authtok *engine)
+{
+	size_t i;
+
+	if (engine == NULL)
+		return;
+	for (i = 0; i < engine->key_count; i++)
+		at_hmac_clear(&engine->keys[i].hmac);
+	free(engine);
+}
+
+int64_t
+authtok_now(const struct authtok *engine)
+{
+	return engine != NULL ? engine->now(engine->now_arg) : 0;
+}
+
+int64_t
+authtok_horizon(const struct authtok *engine)
+{
+	return engine != NULL ? engine->lifetime + engine->expiry_leeway + 5
+			      : 0;
+}

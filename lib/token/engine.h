@@ -1,0 +1,56 @@
+/*
+ * The engine's own shape, for the files that issue and verify.
+ */
+#ifndef AT_TOKEN_ENGINE_H
+#define AT_TOKEN_ENGINE_H
+
+#include <authtok.h>
+
+#include "token/base64url.h"
+#include "token/hmac.h"
+
+#define AT_NAME_MAX 128 /* bytes of issuer, audience, subject */
+#define AT_TYP_MAX  64  /* bytes of a header's typ */
+
+/* {"alg":"HS256","typ":"…","kid":"…"} and some room. */
+#define AT_HEADER_MAX (40 + AT_TYP_MAX + AUTHTOK_KID_MAX)
+/* {"iss":"…","aud":"…","sub":" with every byte escaped, and some room. */
+#define AT_PREFIX_MAX (40 + 4 * AT_NAME_MAX)
+
+struct at_engine_key {
+	char kid[AUTHTOK_KID_MAX + 1];
+	enum authtok_alg alg;
+	struct at_hmac hmac;
+	/* The header of the tokens that we sign with it, in base64url. */
+	size_t header_len;
+	char header[AT_B64URL_LEN(AT_HEADER_MAX)];
+};
+
+struct authtok {
+	char issuer[AT_NAME_MAX + 1];
+	char audience[AT_NAME_MAX + 1];
+	char typ[AT_TYP_MAX + 1];
+	int64_t lifetime;
+	int64_t expiry_leeway;
+	int64_t clock_leeway;
+	bool allow_missing_kid;
+	bool omit_id;
+	int64_t (*now)(void *arg);
+	void *now_arg;
+
+	/* What the claims of every new token begin with. */
+	size_t prefix_len;
+	char prefix[AT_PREFIX_MAX];
+
+	const struct at_engine_key *signing;
+	size_t key_count;
+	struct at_engine_key keys[];
+};
+
+/*
+ * Whether a caller's struct of given bytes can be read as one of known bytes:
+ * an older one is too short; of a newer one the rest must be zero.
+ */
+bool at_input_ok(const void *input, size_t given, size_t known);
+
+#endif
