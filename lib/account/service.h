@@ -1,0 +1,61 @@
+/*
+ * The inside of struct authtok_accounts, for the files that serve it.
+ */
+#ifndef AT_ACCOUNT_SERVICE_H
+#define AT_ACCOUNT_SERVICE_H
+
+#include <authtok/account.h>
+
+#include "account/slots.h"
+#include "account/throttle.h"
+
+#define AT_TRIES 8 /* compare-and-swaps that may be lost */
+
+struct at_roles {
+	size_t count;
+	char (*names)[AUTHTOK_ROLE_MAX + 1];
+};
+
+struct authtok_accounts {
+	const struct authtok *engine;
+	struct authtok_store *store;
+	struct at_roles roles;
+	struct at_roles signup_roles;
+	struct at_slots *slots;
+	struct at_throttle *throttle;     /* NULL: off */
+	char dummy[AUTHTOK_HASH_MAX + 1]; /* of no password that is known */
+};
+
+bool at_roles_have(const struct at_roles *roles, const char *name);
+
+/* Form, length and commonness of a new password. name and email may be NULL.
+ * EPWSHORT, EPWLONG, EPWFORM, EPWCOMMON. */
+enum authtok_err at_accounts_judge(
+    const char *password, size_t len, const char *name, const char *email);
+
+/* Hash a new password, in turn. EBUSY, ENOMEM, ECRYPTO. */
+enum authtok_err at_accounts_hash(const struct authtok_accounts *accounts,
+    const char *password, size_t len, char hash[AUTHTOK_HASH_MAX + 1]);
+
+/*
+ * Compare, in turn. hash NULL is that of an unknown user. Whatever the hash is,
+ * a refusal costs at least one Argon2id of today's parameters. ret_fresh is the
+ * hash to replace it by, or "".
+ * EPASSWORD, EBUSY, ENOMEM, ECRYPTO.
+ */
+enum authtok_err at_accounts_compare(const struct authtok_accounts *accounts,
+    const char *hash, const char *password, size_t len,
+    char ret_fresh[AUTHTOK_HASH_MAX + 1]);
+
+/*
+ * Write the roles of a request into user, without repetitions.
+ * EINVAL, ENOROLE, and ESIGNUPROLE when allowed is not NULL and lacks one; with
+ * *ret_role as in authtok_signup.
+ */
+enum authtok_err at_accounts_roles(const struct authtok_accounts *accounts,
+    const struct at_roles *allowed, size_t count, const char *const *roles,
+    struct authtok_user *user, size_t *ret_role);
+
+struct authtok_when at_accounts_when(const struct authtok_accounts *accounts);
+
+#endif
