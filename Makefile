@@ -67,7 +67,6 @@ AUTHD_SRC := $(sort $(wildcard cmd/authd/*.c))
 AUTHCTL_SRC := $(sort $(wildcard cmd/authctl/*.c))
 # what authctl shares with authd: how the configuration is read
 AUTHCTL_SHARED := $(addprefix cmd/authd/,config.c config_keys.c config_text.c net.c)
-	cmd/authd/config_text.c cmd/authd/net.c
 EXAMPLES := $(sort $(wildcard examples/*.c))
 HEADERS := include/authtok.h $(sort $(wildcard include/authtok/*.h))
 

@@ -215,6 +215,28 @@ read_file(struct config_load *load, size_t *ret_len, bool *ret_exposed)
 	return text;
 }
 
+/* The scanner's fault; at the name of a member, such as one given twice, it is
+ * named. */
+static bool
+fail_json(struct config_load *load, const char *reason)
+{
+	const char *name = load->text + load->at;
+	char key[64];
+	size_t len;
+
+	if (*name++ == '"') {
+		len = strcspn(name, "\"\\\n");
+		if (len < sizeof(key) && name[len] == '"') {
+			memcpy(key, name, len);
+			key[len] = '\0';
+			load->key = key;
+		}
+	}
+	config_fail(load, "%s", reason);
+	load->key = NULL;
+	return false;
+}
+
 /* One parsed text: comments away, strict check, tree, keys. */
 static bool
 take_text(struct config_load *load, char *text, size_t len)
@@ -229,7 +251,7 @@ take_text(struct config_load *load, char *text, size_t len)
 		return config_fail(load, "comment without end");
 	if (authtok_json_check(
 		text, len, CONFIG_DEPTH_MAX, &reason, &load->at) != AUTHTOK_OK)
-		return config_fail(load, "%s", reason);
+		return fail_json(load, reason);
 	object = cJSON_ParseWithLength(text, len);
 	if (object == NULL)
 		return config_fail(load, "no memory");
@@ -344,4 +366,38 @@ out:
 	config_free(config);
 	free(dir);
 	return ok;
+}
+
+/* Put a copy of value in the place of *text. */
+static bool
+keep_text(char **text, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (copy == NULL)
+		return false;
+	free(*text);
+	*text = copy;
+	return true;
+}
+
+bool
+config_keep(struct config *config, const struct config *old, char *kept,
+    size_t size, char *why)
+{
+	snprintf(kept, size, "%s%s%s",
+	    strcmp(config->listen, old->listen) != 0 ? "listen " : "",
+	    strcmp(config->store_path, old->store_path) != 0 ? "store " : "",
+	    config->threads != old->threads ? "threads " : "");
+	if (*kept != '\0')
+		kept[strlen(kept) - 1] = '\0';
+	config->threads = old->threads;
+	config->listen_any = old->listen_any;
+	if (keep_text(&config->listen, old->listen) &&
+	    keep_text(&config->store_path, old->store_path) &&
+	    keep_text(&config->refresh_path, old->refresh_path))
+		return true;
+	config_free(config);
+	snprintf(why, CONFIG_WHY_MAX, "authd: no memory");
+	return false;
 }

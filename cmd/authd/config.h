@@ -67,6 +67,13 @@ bool config_load(const char *file, const char *listen, const char *store,
 void config_free(struct config *config);
 
 /*
+ * For a reload: config gets what only a restart can change from old. kept (size
+ * bytes) names the keys that differed. On failure (no memory) config is freed.
+ */
+bool config_keep(struct config *config, const struct config *old, char *kept,
+    size_t size, char *why);
+
+/*
  * A fault of the key that stands on line, for those who find it later.
  */
 void config_fault(const struct config *config, size_t line, const char *key,

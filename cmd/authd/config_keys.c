@@ -11,6 +11,7 @@
 #include "authd/config_text.h"
 
 #define LIST_MAX   64 /* items of a list */
+#define ONE_YEAR   31536000
 #define TEN_YEARS  315360000
 #define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
 #define FIELD(f)   offsetof(struct config, f)
@@ -78,12 +79,12 @@ take_name(struct config_load *load, const struct key *key, const cJSON *value)
 	bool good = cJSON_IsString(value) && *s != '\0' && strlen(s) <= 128;
 
 	for (size_t i = 0; good && s[i] != '\0'; i++)
-		good =
-		    s[i] >= 0x20 && s[i] < 0x7f && strchr(">?~", s[i]) == NULL;
+		good = s[i] >= 0x20 && s[i] < 0x7f &&
+		    strchr(">?~\"\\", s[i]) == NULL;
 	if (!good)
 		return config_fail(load,
 		    "must be 1 to 128 printable ASCII characters "
-		    "without > ? ~");
+		    "without > ? ~ \" and \\");
 	return replace(load, field(load, key), strdup(s));
 }
 
@@ -387,7 +388,7 @@ static const struct key keys[] = {
 	{ "audience", take_name, FIELD(audience), 0, 0 },
 	{ "jwtExpiration", take_number, FIELD(jwt_expiration), 1, 86400 },
 	{ "jwtRefreshExpiration", take_number, FIELD(jwt_refresh_expiration), 1,
-	    TEN_YEARS },
+	    ONE_YEAR },
 	{ "sessionExpiration", take_number, FIELD(session_expiration), 1,
 	    TEN_YEARS },
 	{ "refreshLeeway", take_number, FIELD(refresh_leeway), 0, 300 },
@@ -395,14 +396,14 @@ static const struct key keys[] = {
 	{ "clockLeeway", take_number, FIELD(clock_leeway), 0, 300 },
 	{ "expiryLeeway", take_number, FIELD(expiry_leeway), 0, 300 },
 	{ "maxSessionsPerUser", take_number, FIELD(max_sessions_per_user), 0,
-	    1000000 },
+	    100000 },
 	{ "roles", take_roles, 0, 0, 0 },
 	{ "signupRoles", take_signup, 0, 0, 0 },
 	{ "uniformErrors", take_bool, FIELD(uniform_errors), 0, 0 },
 	{ "corsOrigins", take_origins, 0, 0, 0 },
 	{ "trustedProxies", take_proxies, 0, 0, 0 },
 	{ "throttle", take_throttle, 0, 0, 0 },
-	{ "hashSlots", take_number, FIELD(hash_slots), 1, 256 },
+	{ "hashSlots", take_number, FIELD(hash_slots), 0, 256 },
 	{ "threads", take_number, FIELD(threads), 1, 4096 },
 	{ "log", take_log, 0, 0, 0 },
 	{ "metricsListen", take_unsupported, 0, 0, 0 },

@@ -107,7 +107,7 @@ begin(struct text *line, const struct log *log, const char *level,
 	}
 	text_add(line, " ");
 	text_add(line, level);
-	text_add(line, " ");
+	text_add(line, " event=");
 	text_add(line, event);
 }
 

@@ -1,0 +1,70 @@
+/*
+ * What one configuration makes of the library: engine, sessions, accounts. A
+ * generation is immutable and shared by all requests that began under it; a
+ * reload makes the next one over the same store and swaps it in.
+ */
+#ifndef AUTHD_APP_H
+#define AUTHD_APP_H
+
+#include <pthread.h>
+
+#include <authtok.h>
+#include <authtok/account.h>
+#include <authtok/session.h>
+
+#include "authd/config.h"
+#include "authd/keyfile.h"
+#include "authd/log.h"
+
+struct app_slot;
+
+struct app {
+	struct config *config;
+	struct log log;
+	struct authtok *engine;
+	struct authtok_sessions *sessions;
+	struct authtok_accounts *accounts;
+	pthread_mutex_t lock;  /* of idle */
+	struct app_slot *idle; /* claims objects that no thread uses */
+	unsigned refs;         /* under the lock of struct current */
+};
+
+/* One claims object, for one thread at a time. */
+struct app_slot {
+	struct app_slot *next;
+	struct authtok_claims *claims;
+};
+
+/* Exit codes of app_new, and of authd. */
+enum app_result {
+	APP_OK = 0,
+	APP_FAILED = 1,
+	APP_BAD_CONFIG = 2,
+};
+
+/*
+ * Takes config over, also on failure; the store is borrowed. why
+ * (CONFIG_WHY_MAX bytes) is a line that says what is wrong.
+ */
+enum app_result app_new(struct config *config, struct authtok_store *store,
+    enum keyfile_missing missing, struct app **ret_app, char *why);
+void app_free(struct app *app);
+
+/* NULL: no memory. */
+struct app_slot *app_take_claims(struct app *app);
+void app_give_claims(struct app *app, struct app_slot *slot);
+
+/* The generation in use. */
+struct current {
+	pthread_mutex_t lock;
+	struct app *app;
+};
+
+void current_init(struct current *current, struct app *app);
+/* The generation of now; current_put ends its use. */
+struct app *current_get(struct current *current);
+void current_put(struct current *current, struct app *app);
+/* The old one goes when its last user is done. */
+void current_swap(struct current *current, struct app *next);
+
+#endif

@@ -1,0 +1,203 @@
+/*
+ * Finding the route of a request, what all answers have in common, and the
+ * routes that need no body. Sign-up, sign-in and refresh are in routes_auth.c.
+ */
+#include "authd/routes.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "authd/access.h"
+#include "authd/cors.h"
+
+#define PATH_MAX_LEN 63 /* no route is longer */
+
+struct route {
+	const char *path; /* small letters, no slash at the end */
+	enum http_method method;
+	void (*run)(struct call *call);
+};
+
+static void
+route_greeting(struct call *call)
+{
+	reply_static(call,
+	    "{\"message\":\"Welcome to authd.\","
+	    "\"version\":\"" AUTHTOK_VERSION "\"}");
+}
+
+static void
+route_all(struct call *call)
+{
+	reply_plain(call, "Public Content.");
+}
+
+static void
+route_user(struct call *call)
+{
+	if (access_require(call, NULL, FAIL_TOKEN_INVALID))
+		reply_plain(call, "User Content.");
+}
+
+static void
+route_mod(struct call *call)
+{
+	if (access_require(call, "moderator", FAIL_MODERATOR))
+		reply_plain(call, "Moderator Content.");
+}
+
+static void
+route_admin(struct call *call)
+{
+	if (access_require(call, "admin", FAIL_ADMIN))
+		reply_plain(call, "Admin Content.");
+}
+
+static void
+route_healthz(struct call *call)
+{
+	reply_static(call, "{\"status\":\"ok\"}");
+}
+
+/* Ready is who gets an answer from the store, whatever the answer. */
+static void
+route_readyz(struct call *call)
+{
+	struct authtok_user user;
+	enum authtok_err err = authtok_user_get(call->app->accounts, 1, &user);
+
+	if (err == AUTHTOK_OK || err == AUTHTOK_ENOUSER)
+		reply_static(call, "{\"status\":\"ok\"}");
+	else
+		reply_fail_system(call, err, 0);
+}
+
+static const struct route routes[] = {
+	{ "", HTTP_GET, route_greeting },
+	{ "/api/auth/signup", HTTP_POST, route_signup },
+	{ "/api/auth/signin", HTTP_POST, route_signin },
+	{ "/api/auth/refreshtoken", HTTP_POST, route_refresh },
+	{ "/api/test/all", HTTP_GET, route_all },
+	{ "/api/test/user", HTTP_GET, route_user },
+	{ "/api/test/mod", HTTP_GET, route_mod },
+	{ "/api/test/admin", HTTP_GET, route_admin },
+	{ "/healthz", HTTP_GET, route_healthz },
+	{ "/readyz", HTTP_GET, route_readyz },
+};
+
+/*
+ * Any letter case and one slash at the end are accepted. Everything else must
+ * be as in the table, so "//", dot segments and percent-encoding are not found.
+ */
+static const struct route *
+find_route(const char *path)
+{
+	char lower[PATH_MAX_LEN + 1];
+	size_t len = strlen(path);
+
+	if (len == 0 || len > PATH_MAX_LEN)
+		return NULL;
+	for (size_t i = 0; i <= len; i++)
+		lower[i] = (char)tolower((unsigned char)path[i]);
+	if (lower[len - 1] == '/')
+		lower[len - 1] = '\0';
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (strcmp(lower, routes[i].path) == 0)
+			return &routes[i];
+	return NULL;
+}
+
+/* What Allow says (RFC 9110 section 10.2.1). */
+static const char *
+methods_of(const struct route *route)
+{
+	return route->method == HTTP_GET ? "GET, HEAD, OPTIONS"
+					 : "POST, OPTIONS";
+}
+
+static void
+answer_options(struct call *call, const struct route *route, bool cross_origin)
+{
+	http_add(call->res, "Allow", methods_of(route));
+	if (cross_origin)
+		cors_preflight(methods_of(route), call->res);
+	call->res->status = 204;
+}
+
+static void
+dispatch(struct call *call)
+{
+	const struct config *config = call->app->config;
+	const struct route *route = find_route(call->req->path);
+	enum http_method method = call->req->method;
+	bool cross_origin;
+
+	if (strncasecmp(call->req->path, "/api/auth", 9) == 0)
+		http_add(call->res, "Cache-Control", "no-store");
+	cross_origin = cors_answer(config->cors_origins,
+	    http_header(call->req, "origin", NULL), call->res);
+	if (route == NULL) {
+		reply_fail(call, FAIL_NOT_FOUND);
+	} else if (method == HTTP_OPTIONS) {
+		answer_options(call, route, cross_origin);
+	} else if (method == route->method ||
+	    (method == HTTP_HEAD && route->method == HTTP_GET)) {
+		route->run(call);
+	} else {
+		http_add(call->res, "Allow", methods_of(route));
+		reply_fail(call, FAIL_METHOD);
+	}
+}
+
+static void
+find_client(struct call *call)
+{
+	const struct config *config = call->app->config;
+	const char *forwarded = NULL;
+	size_t count = 0;
+
+	if (config->trusted_count > 0)
+		forwarded = http_header(call->req, "x-forwarded-for", &count);
+	/* of several only the first is seen, and that one a client can send */
+	if (count > 1)
+		forwarded = NULL;
+	net_client(config->trusted_proxies, config->trusted_count,
+	    call->req->peer, forwarded, call->client);
+}
+
+static void
+log_request(const struct call *call, const struct timespec *began)
+{
+	char status[8], ms[32], user[24];
+	struct timespec now;
+	double spent;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	spent = (double)(now.tv_sec - began->tv_sec) * 1e3 +
+	    (double)(now.tv_nsec - began->tv_nsec) / 1e6;
+	snprintf(status, sizeof(status), "%d", call->res->status);
+	snprintf(ms, sizeof(ms), "%.1f", spent);
+	snprintf(user, sizeof(user), "%lld", (long long)call->user_id);
+	log_event(&call->app->log, "info", "request", "method",
+	    call->req->method_name, "path", call->req->path, "status", status,
+	    "ms", ms, "peer", call->client, "code", call->code, "user",
+	    call->user_id != 0 ? user : NULL, NULL);
+}
+
+void
+routes_handle(void *arg, struct http_request *req, struct http_response *res)
+{
+	struct current *current = arg;
+	struct call call = { .req = req, .res = res };
+	struct timespec began;
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	call.app = current_get(current);
+	find_client(&call);
+	dispatch(&call);
+	log_request(&call, &began);
+	current_put(current, call.app);
+}
