@@ -309,7 +309,7 @@ update_user(struct at_conn *conn, void *arg)
 {
 	const struct user_args *args = arg;
 	const struct authtok_user *user = args->user;
-	int64_t version, epoch;
+	int64_t version = 0, epoch = 0;
 	size_t count;
 	enum authtok_err err = read_state(conn, user->id, &version, &epoch);
 
