@@ -83,7 +83,7 @@ at_b64url_decode(const char *text, size_t len, void *out, size_t *ret_len)
 {
 	const uint8_t *in = (const uint8_t *)text;
 	uint8_t *to = out;
-	uint32_t a, b, c, d, bad = 0;
+	uint32_t a, b, c, d, v, bad = 0;
 	size_t left;
 
 	if (len % 4 == 1)
@@ -94,9 +94,10 @@ at_b64url_decode(const char *text, size_t len, void *out, size_t *ret_len)
 		c = decode_table[in[2]];
 		d = decode_table[in[3]];
 		bad |= a | b | c | d;
-		to[0] = (uint8_t)(a << 2 | b >> 4);
-		to[1] = (uint8_t)(b << 4 | c >> 2);
-		to[2] = (uint8_t)(c << 6 | d);
+		v = a << 18 | b << 12 | c << 6 | d;
+		to[0] = (uint8_t)(v >> 16);
+		to[1] = (uint8_t)(v >> 8);
+		to[2] = (uint8_t)v;
 	}
 	if ((bad & 0x80) != 0)
 		return false;

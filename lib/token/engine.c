@@ -99,7 +99,9 @@ put_escaped(char *p, const char *text)
 static void
 settle(struct authtok *engine, const struct authtok_config *config)
 {
-	char *p = engine->prefix;
+	char prefix[AT_PREFIX_MAX];
+	char *p = prefix;
+	size_t len;
 
 	put_text(engine->issuer, config->issuer);
 	put_text(engine->audience, config->audience);
@@ -117,7 +119,11 @@ settle(struct authtok *engine, const struct authtok_config *config)
 	p = put_text(p, "\",\"aud\":\"");
 	p = put_escaped(p, config->audience);
 	p = put_text(p, "\",\"sub\":\"");
-	engine->prefix_len = (size_t)(p - engine->prefix);
+	len = (size_t)(p - prefix);
+	engine->rest_len = len % 3;
+	memcpy(engine->rest, p - len % 3, len % 3);
+	engine->prefix_len =
+	    at_b64url_encode(prefix, len - len % 3, engine->prefix);
 }
 
 static const char *

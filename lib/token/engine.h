@@ -38,9 +38,12 @@ struct authtok {
 	int64_t (*now)(void *arg);
 	void *now_arg;
 
-	/* What the claims of every new token begin with. */
+	/* What the claims of every new token begin with: as much of it as
+	 * fills whole groups in base64url, and the 0 to 2 bytes behind. */
 	size_t prefix_len;
-	char prefix[AT_PREFIX_MAX];
+	char prefix[AT_B64URL_LEN(AT_PREFIX_MAX)];
+	size_t rest_len;
+	char rest[2];
 
 	const struct at_engine_key *signing;
 	size_t key_count;

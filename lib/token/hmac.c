@@ -149,6 +149,7 @@ at_hmac_check(const struct at_hmac *hmac, EVP_MD_CTX *scratch, const void *data,
 	else if (CRYPTO_memcmp(right, tag, tag_len) == 0)
 		err = AUTHTOK_OK;
 	/* The right tag of a wrong token is what a forger wants. */
-	OPENSSL_cleanse(right, sizeof(right));
+	if (err != AUTHTOK_OK)
+		OPENSSL_cleanse(right, sizeof(right));
 	return err;
 }

@@ -7,7 +7,7 @@
 #include "token/engine.h"
 #include "token/json.h"
 
-/* Room for everything behind the prefix; see write_payload. */
+/* Room for everything behind the engine's prefix; see write_claims. */
 #define REST_MAX 1024
 
 static char *
@@ -62,10 +62,10 @@ put_roles(char *p, const struct authtok_grant *grant)
 }
 
 static char *
-write_payload(char *p, const struct authtok *engine,
+write_claims(char *p, const struct authtok *engine,
     const struct authtok_grant *grant, int64_t now)
 {
-	p = put(p, engine->prefix, engine->prefix_len);
+	p = put(p, engine->rest, engine->rest_len);
 	if (grant->subject != NULL)
 		p = put(p, grant->subject, strlen(grant->subject));
 	else
@@ -140,7 +140,7 @@ enum authtok_err
 authtok_issue(const struct authtok *engine, const struct authtok_grant *grant,
     char *buf, size_t size, size_t *ret_len, int64_t *ret_expires_at)
 {
-	char payload[AT_PREFIX_MAX + REST_MAX];
+	char payload[REST_MAX];
 	const struct at_engine_key *key;
 	uint8_t tag[AT_MAC_MAX];
 	size_t payload_len;
@@ -153,15 +153,17 @@ authtok_issue(const struct authtok *engine, const struct authtok_grant *grant,
 	now = authtok_now(engine);
 	if (now < 0 || now > AT_JSON_INT_MAX - engine->lifetime)
 		return AUTHTOK_EINVAL;
-	p = write_payload(payload, engine, grant, now);
+	p = write_claims(payload, engine, grant, now);
 	payload_len = (size_t)(p - payload);
 
 	key = engine->signing;
-	if (size < key->header_len + AT_B64URL_LEN(payload_len) +
-		AT_B64URL_LEN(key->hmac.len) + sizeof(".."))
+	if (size < key->header_len + engine->prefix_len +
+		AT_B64URL_LEN(payload_len) + AT_B64URL_LEN(key->hmac.len) +
+		sizeof(".."))
 		return AUTHTOK_ENOSPC;
 	p = put(buf, key->header, key->header_len);
 	*p++ = '.';
+	p = put(p, engine->prefix, engine->prefix_len);
 	p += at_b64url_encode(payload, payload_len, p);
 	if (!at_hmac_tag_once(&key->hmac, buf, (size_t)(p - buf), tag)) {
 		buf[0] = '\0';

@@ -5,6 +5,7 @@
  */
 #include "token/json.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include <authtok.h>
@@ -29,26 +30,64 @@ fault(struct at_json *json, const char *where, const char *why)
 	return AT_JSON_ERROR;
 }
 
-/* A hash of the bytes that the name means. */
-static uint32_t
-name_hash(const char *p, size_t len, bool escaped)
+/* Eight bytes as one word, the first lowest. */
+static uint64_t
+load8(const char *p)
 {
-	const uint64_t k = UINT64_C(0x9e3779b97f4a7c15);
-	struct at_reader r = at_reader_of(p, len);
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return le64toh(word);
+}
+
+static uint64_t
+mix(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 29;
+}
+
+/*
+ * A hash of the bytes that the name means, eight at a time. Of a name under
+ * eight bytes the one word is kept as well: it is the name.
+ */
+static uint32_t
+hash_escaped(struct at_json *json)
+{
+	struct at_reader r = at_reader_of(json->start, json->len);
 	uint64_t h = 0, word = 0;
 	unsigned n = 0;
 	int c;
 
-	while (r.p < r.end || r.next < r.count) {
-		c = escaped ? at_reader_next(&r) : (unsigned char)*r.p++;
-		word = word << 8 | (unsigned)c;
+	while ((c = at_reader_next(&r)) >= 0) {
+		word |= (uint64_t)c << n % 8 * 8;
 		if (++n % 8 == 0) {
-			h = ((h ^ word) * k) ^ (h >> 29);
+			h = mix(h, word);
 			word = 0;
 		}
 	}
-	h = (h ^ word ^ n) * k;
-	return (uint32_t)(h >> 32);
+	json->packed = n < 8 ? word : 0;
+	return (uint32_t)mix(h, word);
+}
+
+/* The same for a name without escapes. */
+static uint32_t
+hash_plain(struct at_json *json)
+{
+	const char *p = json->start;
+	size_t left = json->len;
+	uint64_t h = 0, word = 0;
+	unsigned i;
+
+	for (; left >= 8; left -= 8, p += 8)
+		h = mix(h, load8(p));
+	if (json->end - p >= 8)
+		word = load8(p) & ((UINT64_C(1) << left * 8) - 1);
+	else
+		for (i = 0; i < left; i++)
+			word |= (uint64_t)(unsigned char)p[i] << i * 8;
+	json->packed = json->len < 8 ? word : 0;
+	return (uint32_t)mix(h, word);
 }
 
 static bool
@@ -88,7 +127,7 @@ name_add(struct at_json *json)
 	name->at = (uint32_t)(json->start - json->text);
 	name->len = (uint32_t)json->len;
 	name->escaped = json->escaped;
-	name->hash = name_hash(json->start, json->len, json->escaped);
+	name->hash = json->escaped ? hash_escaped(json) : hash_plain(json);
 
 	bucket = &json->buckets[name->hash % 64];
 	first = json->open[json->depth - 1].first_name;
@@ -138,27 +177,50 @@ close_value(struct at_json *json)
 	return AT_JSON_OBJECT_END;
 }
 
-static bool
-plain(char c)
+/* The first byte of a string that is more than itself, or end. */
+static const char *
+pass_plain(const char *p, const char *end)
 {
-	return (unsigned char)(c - 0x20) < 0x60 && c != '"' && c != '\\';
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t w, quote, slash, hits;
+
+	for (; end - p >= 8; p += 8) {
+		w = load8(p);
+		quote = w ^ ones * '"';
+		slash = w ^ ones * '\\';
+		/* Bit 7 of each byte: it was set, or is borrowed because the
+		 * byte is under a space, a quote or a backslash. The lowest
+		 * hit is exact, a borrow reaches only higher bytes. */
+		hits =
+		    ((w - ones * ' ') | w | (quote - ones) | (slash - ones)) &
+		    ones << 7;
+		if (hits != 0)
+			return p + __builtin_ctzll(hits) / 8;
+	}
+	while (p < end && *p >= ' ' && *p != '"' && *p != '\\')
+		p++;
+	return p;
 }
 
-/* What cannot be passed over as it is, at p: its bytes, or 0. */
+/* What cannot be passed over as it is, at p: its bytes, or 0 and why. */
 static size_t
-special(struct at_json *json, const char *p, const char **ret_why)
+special(struct at_json *json, const char *p)
 {
 	size_t n;
 
+	if (p == json->end) {
+		json->why = "a string without its end";
+		return 0;
+	}
 	if (*p == '\\') {
 		json->escaped = true;
-		n = at_escape_check(p + 1, json->end, ret_why);
+		n = at_escape_check(p + 1, json->end, &json->why);
 		return n == 0 ? 0 : n + 1;
 	}
-	*ret_why = "a control character in a string";
+	json->why = "a control character in a string";
 	if ((unsigned char)*p < 0x20)
 		return 0;
-	*ret_why = "not UTF-8";
+	json->why = "not UTF-8";
 	return at_utf8_char(p, (size_t)(json->end - p));
 }
 
@@ -167,23 +229,22 @@ static bool
 scan_string(struct at_json *json)
 {
 	const char *p = json->p + 1;
-	const char *why = "a string without its end";
+	const char *end = json->end;
 	size_t n;
 
 	json->start = p;
 	json->escaped = false;
-	for (;;) {
-		while (p < json->end && plain(*p))
-			p++;
-		if (p < json->end && *p == '"')
+	for (;; p += n) {
+		p = pass_plain(p, end);
+		if (p < end && *p == '"')
 			break;
-		n = p < json->end ? special(json, p, &why) : 0;
+		n = special(json, p);
 		if (n == 0) {
-			fault(json, p, why);
+			fault(json, p, json->why);
 			return false;
 		}
-		p += n;
 	}
+	json->why = NULL;
 	json->len = (size_t)(p - json->start);
 	json->p = p + 1;
 	return true;
@@ -197,20 +258,27 @@ digits(const char *p, const char *end)
 	return p;
 }
 
-/* The number from p to stop as an integer of 0 to 2^53, or -1. */
-static int64_t
-exact_integer(const char *p, const char *stop)
+/* Behind the integer part: a fraction and an exponent, or NULL. */
+static const char *
+scan_fraction(const char *p, const char *end)
 {
-	int64_t v = 0;
+	const char *from;
 
-	if (stop - p > 16)
-		return -1;
-	for (; p < stop; p++) {
-		if (*p < '0' || *p > '9')
-			return -1;
-		v = v * 10 + (*p - '0');
+	if (p < end && *p == '.') {
+		from = p + 1;
+		p = digits(from, end);
+		if (p == from)
+			return NULL;
 	}
-	return v <= AT_JSON_INT_MAX ? v : -1;
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		from = p + 1;
+		if (from < end && (*from == '+' || *from == '-'))
+			from++;
+		p = digits(from, end);
+		if (p == from)
+			return NULL;
+	}
+	return p;
 }
 
 /* RFC 8259 section 6: no leading zero, no plus, digits round a point. */
@@ -219,30 +287,23 @@ scan_number(struct at_json *json)
 {
 	const char *start = json->p;
 	const char *end = json->end;
-	const char *p = start + (*start == '-');
-	const char *from = p;
+	const char *from = start + (*start == '-');
+	const char *stop, *p = from;
+	uint64_t v = 0;
 
-	p = digits(p, end);
-	if (p == from || (*from == '0' && p - from > 1))
+	for (; p < end && *p >= '0' && *p <= '9'; p++)
+		v = v * 10 + (unsigned)(*p - '0');
+	stop = scan_fraction(p, end);
+	if (p == from || (*from == '0' && p - from > 1) || stop == NULL)
 		return fault(json, start, "a bad number");
-	if (p < end && *p == '.') {
-		from = p + 1;
-		p = digits(from, end);
-		if (p == from)
-			return fault(json, start, "a bad number");
-	}
-	if (p < end && (*p == 'e' || *p == 'E')) {
-		from = p + 1;
-		if (from < end && (*from == '+' || *from == '-'))
-			from++;
-		p = digits(from, end);
-		if (p == from)
-			return fault(json, start, "a bad number");
-	}
+	/* The sum is exact for 16 digits; an integer is written as one. */
+	json->integer = -1;
+	if (from == start && stop == p && p - from <= 16 &&
+	    v <= (uint64_t)AT_JSON_INT_MAX)
+		json->integer = (int64_t)v;
 	json->start = start;
-	json->len = (size_t)(p - start);
-	json->integer = exact_integer(start, p);
-	json->p = p;
+	json->len = (size_t)(stop - start);
+	json->p = stop;
 	json->state = WANT_MORE;
 	return AT_JSON_NUMBER;
 }
@@ -400,19 +461,15 @@ at_json_skip(struct at_json *json, enum at_json_event event)
 }
 
 bool
-at_json_is(const struct at_json *json, const char *text)
+at_json_means(const struct at_json *json, const char *text, size_t len)
 {
-	size_t len = strlen(text);
-	struct at_reader r;
-	int c;
+	struct at_reader r = at_reader_of(json->start, json->len);
+	size_t i;
 
-	if (!json->escaped)
-		return json->len == len && memcmp(json->start, text, len) == 0;
-	r = at_reader_of(json->start, json->len);
-	while ((c = at_reader_next(&r)) >= 0)
-		if (*text == '\0' || (unsigned char)*text++ != c)
+	for (i = 0; i < len; i++)
+		if (at_reader_next(&r) != (unsigned char)text[i])
 			return false;
-	return *text == '\0';
+	return at_reader_next(&r) < 0;
 }
 
 size_t

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define AT_JSON_DEPTH_MAX 64  /* objects and arrays open at a time */
 #define AT_JSON_NAMES_MAX 512 /* members of the objects open at a time */
@@ -44,6 +45,7 @@ struct at_json {
 	const char *start; /* of the last event: between the quotes */
 	size_t len;
 	bool escaped;    /* a backslash is in it */
+	uint64_t packed; /* of a NAME: AT_JSON_PACK of its meaning, or 0 */
 	int64_t integer; /* of a NUMBER; -1 if not an integer 0 to 2^53 */
 	const char *why; /* of an ERROR: a static sentence */
 	size_t at;       /* of an ERROR: the offset in the text */
@@ -75,8 +77,24 @@ enum at_json_event at_json_next(struct at_json *json);
  */
 bool at_json_skip(struct at_json *json, enum at_json_event event);
 
-/* Whether the last NAME or STRING, unescaped, is text. */
-bool at_json_is(const struct at_json *json, const char *text);
+/* Whether the last NAME or STRING, unescaped, is the len bytes at text. */
+bool at_json_means(const struct at_json *json, const char *text, size_t len);
+
+/* The same for text with a NUL; quick for the many that are not escaped. */
+static inline bool
+at_json_is(const struct at_json *json, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (json->escaped)
+		return at_json_means(json, text, len);
+	return json->len == len && memcmp(json->start, text, len) == 0;
+}
+
+/* A name of 1 to 5 bytes as one word. */
+#define AT_JSON_PACK(a, b, c, d, e)                                 \
+	((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | \
+	    (uint64_t)(d) << 24 | (uint64_t)(e) << 32)
 
 /*
  * Unescape the last STRING into out, NUL-terminated; out takes len + 1 bytes

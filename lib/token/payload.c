@@ -196,37 +196,47 @@ read_roles(struct reading *r)
 	return r->event == AT_JSON_ARRAY_END;
 }
 
-static const struct {
-	const char *name;
-	bool (*read)(struct reading *r);
-} known[] = {
-	{ "iss", read_iss },
-	{ "aud", read_aud },
-	{ "sub", read_sub },
-	{ "id", read_id },
-	{ "sid", read_sid },
-	{ "epoch", read_epoch },
-	{ "roles", read_roles },
-	{ "iat", read_iat },
-	{ "exp", read_exp },
-	{ "nbf", read_nbf },
-};
+/* How to read the claim that the name read last is, or NULL. */
+static bool (*reader_of(const struct at_json *json))(struct reading *)
+{
+	switch (json->packed) {
+	case AT_JSON_PACK('i', 's', 's', 0, 0):
+		return read_iss;
+	case AT_JSON_PACK('a', 'u', 'd', 0, 0):
+		return read_aud;
+	case AT_JSON_PACK('s', 'u', 'b', 0, 0):
+		return read_sub;
+	case AT_JSON_PACK('i', 'd', 0, 0, 0):
+		return read_id;
+	case AT_JSON_PACK('s', 'i', 'd', 0, 0):
+		return read_sid;
+	case AT_JSON_PACK('e', 'p', 'o', 'c', 'h'):
+		return read_epoch;
+	case AT_JSON_PACK('r', 'o', 'l', 'e', 's'):
+		return read_roles;
+	case AT_JSON_PACK('i', 'a', 't', 0, 0):
+		return read_iat;
+	case AT_JSON_PACK('e', 'x', 'p', 0, 0):
+		return read_exp;
+	case AT_JSON_PACK('n', 'b', 'f', 0, 0):
+		return read_nbf;
+	default:
+		return NULL;
+	}
+}
 
 /* The claim whose name was read last. */
 static enum authtok_err
 read_claim(struct reading *r)
 {
-	const size_t count = sizeof(known) / sizeof(known[0]);
-	size_t i = 0;
+	bool (*read)(struct reading *) = reader_of(r->json);
 	bool good;
 
-	while (i < count && !at_json_is(r->json, known[i].name))
-		i++;
 	r->event = at_json_next(r->json);
-	if (i == count)
+	if (read == NULL)
 		good = at_json_skip(r->json, r->event);
 	else
-		good = known[i].read(r);
+		good = read(r);
 	if (good)
 		return AUTHTOK_OK;
 	/* What is no JSON at all is no claim of a wrong type either. */
