@@ -1,0 +1,320 @@
+/*
+ * Cases: sessions are revoked and deleted, and the store tells. May know:
+ * store.h.
+ */
+#include "suite.h"
+
+#include <string.h>
+
+static void
+revokes(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s, other;
+	struct authtok_revocation event;
+
+	if (!at_user_add(run, &user, "anna") ||
+	    !at_session_add(run, &s, user.id, 1) ||
+	    !at_session_add(run, &other, user.id, 2))
+		return;
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &at_when);
+	s.revoked_at = AT_NOW;
+	EXPECT_SESSION(run, &s);
+	EXPECT_SESSION(run, &other);
+	EXPECT_NUM(run, 1, at_events(run), "revocations");
+	if (!at_last_event(run, &event))
+		return;
+	EXPECT_NUM(run, 0, event.user_id, "its user_id");
+	EXPECT(run, memcmp(event.sid, s.sid, AUTHTOK_SID_LEN) == 0,
+	    "its sid is not the session's");
+	EXPECT_NUM(run, AT_NOW, event.at, "its at");
+	EXPECT_NUM(run, AT_UNTIL, event.until, "its until");
+}
+
+static void
+revokes_once(struct at_run *run)
+{
+	static const struct authtok_when later = { AT_NOW + 50, AT_UNTIL + 50 };
+	struct authtok_user user;
+	struct authtok_session s;
+
+	if (!at_user_add(run, &user, "anna") ||
+	    !at_session_add(run, &s, user.id, 1))
+		return;
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &at_when);
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &later);
+	s.revoked_at = AT_NOW;
+	EXPECT_SESSION(run, &s);
+	EXPECT_NUM(run, 1, at_events(run), "revocations");
+}
+
+static void
+revokes_nothing(struct at_run *run)
+{
+	uint8_t sid[AUTHTOK_SID_LEN];
+
+	at_sid(sid, 1);
+	EXPECT_ERR(run, AUTHTOK_EUNKNOWN, session_revoke, sid, &at_when);
+	EXPECT_NUM(run, 0, at_events(run), "revocations");
+}
+
+static void
+revokes_all_bytes(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s;
+	unsigned i, k;
+
+	if (!at_user_add(run, &user, "anna"))
+		return;
+	for (i = 0; i < 256; i += 15) {
+		at_session(&s, user.id, 0);
+		for (k = 0; k < AUTHTOK_SID_LEN; k++)
+			s.sid[k] = (uint8_t)(i + k);
+		EXPECT_ERR(run, AUTHTOK_OK, session_create, &s, 1, 0, &at_when);
+		EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &at_when);
+		EXPECT_NUM(run, 1, at_events_of_session(run, s.sid),
+		    "revocations of the session");
+	}
+}
+
+/* Three sessions of anna, one of berta; the third of anna has expired. */
+struct crowd {
+	struct authtok_user anna, berta;
+	struct authtok_session s[3], other;
+};
+
+static bool
+gather(struct at_run *run, struct crowd *crowd)
+{
+	if (!at_user_add(run, &crowd->anna, "anna") ||
+	    !at_user_add(run, &crowd->berta, "berta") ||
+	    !at_session_add(run, &crowd->s[0], crowd->anna.id, 1) ||
+	    !at_session_add(run, &crowd->s[1], crowd->anna.id, 2) ||
+	    !at_session_add(run, &crowd->other, crowd->berta.id, 4))
+		return false;
+	at_session(&crowd->s[2], crowd->anna.id, 3);
+	crowd->s[2].expires_at = AT_NOW;
+	return EXPECT_ERR(
+	    run, AUTHTOK_OK, session_create, &crowd->s[2], 1, 0, &at_when);
+}
+
+static void
+revoke_user_all(struct at_run *run)
+{
+	struct crowd crowd;
+	size_t n = 7;
+
+	if (!gather(run, &crowd))
+		return;
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, crowd.anna.id, NULL,
+	    &at_when, &n);
+	EXPECT_NUM(run, 2, n, "*ret_count");
+	crowd.s[0].revoked_at = crowd.s[1].revoked_at = AT_NOW;
+	EXPECT_SESSION(run, &crowd.s[0]);
+	EXPECT_SESSION(run, &crowd.s[1]);
+	EXPECT_SESSION(run, &crowd.s[2]);
+	EXPECT_SESSION(run, &crowd.other);
+	EXPECT_NUM(run, 2, at_events(run), "revocations");
+	EXPECT_NUM(run, 1, at_events_of_session(run, crowd.s[0].sid),
+	    "revocations of the first session");
+	EXPECT_NUM(run, 1, at_events_of_session(run, crowd.s[1].sid),
+	    "revocations of the second session");
+	n = 7;
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, crowd.anna.id, NULL,
+	    &at_when, &n);
+	EXPECT_NUM(run, 0, n, "*ret_count the second time");
+	EXPECT_NUM(run, 2, at_events(run), "revocations");
+	EXPECT_USER(run, &crowd.anna);
+}
+
+static void
+revoke_user_keep(struct at_run *run)
+{
+	struct crowd crowd;
+	struct authtok_revocation event;
+	size_t n = 7;
+
+	if (!gather(run, &crowd))
+		return;
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, crowd.anna.id,
+	    crowd.s[0].sid, &at_when, &n);
+	EXPECT_NUM(run, 1, n, "*ret_count");
+	crowd.s[1].revoked_at = AT_NOW;
+	EXPECT_SESSION(run, &crowd.s[0]);
+	EXPECT_SESSION(run, &crowd.s[1]);
+	EXPECT_SESSION(run, &crowd.s[2]);
+	EXPECT_SESSION(run, &crowd.other);
+	EXPECT_NUM(run, 1, at_events(run), "revocations");
+	if (!at_last_event(run, &event))
+		return;
+	EXPECT_NUM(run, AT_NOW, event.at, "its at");
+	EXPECT_NUM(run, AT_UNTIL, event.until, "its until");
+	/* somebody else's session keeps nothing */
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, crowd.anna.id,
+	    crowd.other.sid, &at_when, &n);
+	EXPECT_NUM(run, 1, n, "*ret_count");
+	EXPECT_SESSION(run, &crowd.other);
+}
+
+static void
+revoke_user_none(struct at_run *run)
+{
+	struct authtok_user user;
+	size_t n = 7;
+
+	if (!at_user_add(run, &user, "anna"))
+		return;
+	EXPECT_ERR(
+	    run, AUTHTOK_OK, session_revoke_user, user.id, NULL, &at_when, &n);
+	EXPECT_NUM(run, 0, n, "*ret_count");
+	EXPECT_NUM(run, 0, at_events(run), "revocations");
+}
+
+static void
+delete_removes(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s, other, got;
+	struct authtok_owner owner;
+
+	if (!at_user_add(run, &user, "anna") ||
+	    !at_session_add(run, &s, user.id, 1) ||
+	    !at_session_add(run, &other, user.id, 2))
+		return;
+	EXPECT_ERR(run, AUTHTOK_OK, session_delete, s.sid, 0, 0);
+	EXPECT_ERR(run, AUTHTOK_EUNKNOWN, session_find, s.sid, &got, &owner);
+	EXPECT_ERR(run, AUTHTOK_OK, session_delete, s.sid, 0, 0);
+	EXPECT_SESSION(run, &other);
+	EXPECT_NUM(run, 1, at_count_sessions(run, user.id), "sessions");
+	EXPECT_NUM(run, 0, at_events(run), "revocations");
+	EXPECT_USER(run, &user);
+}
+
+static void
+delete_compares(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s;
+
+	if (!at_user_add(run, &user, "anna") ||
+	    !at_session_add(run, &s, user.id, 1))
+		return;
+	s.gen = 2;
+	s.branch = 3;
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_delete, s.sid, 0, 0);
+	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_delete, s.sid, 2, 0);
+	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_delete, s.sid, 0, 3);
+	EXPECT_SESSION(run, &s);
+	EXPECT_ERR(run, AUTHTOK_OK, session_delete, s.sid, 2, 3);
+	EXPECT_NUM(run, 0, at_count_sessions(run, user.id), "sessions");
+}
+
+static void
+delete_keeps_revocation(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s;
+
+	if (!at_user_add(run, &user, "anna") ||
+	    !at_session_add(run, &s, user.id, 1))
+		return;
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &at_when);
+	EXPECT_ERR(run, AUTHTOK_OK, session_delete, s.sid, 0, 0);
+	EXPECT_NUM(run, 0, at_count_sessions(run, user.id), "sessions");
+	EXPECT_NUM(run, 1, at_events_of_session(run, s.sid),
+	    "revocations of the session");
+}
+
+static void
+since_pages(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s;
+	struct authtok_revocation page[3];
+	uint8_t sid[AUTHTOK_SID_LEN];
+	struct authtok_when when;
+	int64_t after = 0;
+	size_t i, n, seen = 0;
+
+	if (!at_user_add(run, &user, "anna"))
+		return;
+	for (i = 0; i < 5; i++) {
+		when.now = AT_NOW - (int64_t)i;
+		when.until = AT_UNTIL - (int64_t)i;
+		if (!at_session_add(run, &s, user.id, 90 - (uint32_t)i))
+			return;
+		EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &when);
+	}
+	do {
+		at_poison(&page[2], sizeof(page[2]));
+		if (!EXPECT_ERR(
+			run, AUTHTOK_OK, revoked_since, after, page, 2, &n) ||
+		    !EXPECT(run, n <= 2, "revoked_since gave too many"))
+			return;
+		EXPECT(run, at_poisoned(&page[2], sizeof(page[2])),
+		    "revoked_since wrote beyond cap");
+		for (i = 0; i < n; i++, seen++) {
+			EXPECT(run, page[i].seq > after, "seq does not grow");
+			after = page[i].seq;
+			at_sid(sid, 90 - (uint32_t)seen);
+			EXPECT(run,
+			    memcmp(page[i].sid, sid, AUTHTOK_SID_LEN) == 0,
+			    "revocations are not in the order they happened");
+			EXPECT_NUM(
+			    run, AT_NOW - (int64_t)seen, page[i].at, "its at");
+			EXPECT_NUM(run, AT_UNTIL - (int64_t)seen, page[i].until,
+			    "its until");
+		}
+	} while (n == 2);
+	EXPECT_NUM(run, 5, seen, "revocations that the pages had");
+}
+
+static void
+since_overlaps(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s;
+	struct authtok_revocation first[4], second[4];
+	size_t n, i;
+
+	if (!at_user_add(run, &user, "anna"))
+		return;
+	for (i = 0; i < 3; i++) {
+		if (!at_session_add(run, &s, user.id, (uint32_t)i))
+			return;
+		EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &at_when);
+	}
+	if (!EXPECT_ERR(run, AUTHTOK_OK, revoked_since, 0, first, 4, &n) ||
+	    !EXPECT_NUM(run, 3, n, "revocations"))
+		return;
+	/* reading consumes nothing, and any cursor will do */
+	if (!EXPECT_ERR(
+		run, AUTHTOK_OK, revoked_since, first[0].seq, second, 4, &n) ||
+	    !EXPECT_NUM(run, 2, n, "revocations after the first"))
+		return;
+	EXPECT_NUM(run, first[1].seq, second[0].seq, "seq of the second");
+	EXPECT_NUM(run, first[2].seq, second[1].seq, "seq of the third");
+	if (EXPECT_ERR(
+		run, AUTHTOK_OK, revoked_since, first[2].seq, second, 4, &n))
+		EXPECT_NUM(run, 0, n, "revocations after the last");
+	if (EXPECT_ERR(run, AUTHTOK_OK, revoked_since, -1, second, 4, &n))
+		EXPECT_NUM(run, 3, n, "revocations after -1");
+}
+
+const struct at_case at_cases_revoke[] = {
+	{ "session_revoke", revokes },
+	{ "session_revoke twice", revokes_once },
+	{ "session_revoke of nothing", revokes_nothing },
+	{ "session_revoke of any sid", revokes_all_bytes },
+	{ "session_revoke_user: all", revoke_user_all },
+	{ "session_revoke_user: all but one", revoke_user_keep },
+	{ "session_revoke_user: none", revoke_user_none },
+	{ "session_delete removes", delete_removes },
+	{ "session_delete compares gen and branch", delete_compares },
+	{ "session_delete keeps the revocation", delete_keeps_revocation },
+	{ "revoked_since in pages", since_pages },
+	{ "revoked_since overlaps", since_overlaps },
+	{ NULL, NULL },
+};
