@@ -14,6 +14,8 @@ static const struct at_case *const lists[] = {
 	at_cases_revoke,
 	at_cases_purge,
 	at_cases_handles,
+	at_cases_races,
+	at_cases_race_sessions,
 };
 
 static const struct at_case *
