@@ -81,10 +81,11 @@ edges(struct at_run *run)
 static void
 texts_for_people(struct at_run *run)
 {
-	static const char *const agents[] = { "M\xc3\xbcller \xe2\x82\xac "
-					      "\xf0\x9f\x98\x80",
+	static const char *const agents[] = {
+		"M\xc3\xbcller \xe2\x82\xac \xf0\x9f\x98\x80",
 		"'; DROP TABLE session; --", "\"\\%s%n\t\r\n\x01\x7f", "NULL",
-		" ", "0x00", "1e3" };
+		" ", "0x00", "1e3"
+	};
 	struct authtok_user user;
 	struct authtok_session s;
 	uint32_t i;
