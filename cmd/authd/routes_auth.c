@@ -303,8 +303,9 @@ refuse_signin(
 		    call, uniform ? FAIL_CREDENTIALS : FAIL_ACCOUNT_DISABLED);
 	else
 		reply_fail_system(call, err, wait);
-	log_event(&call->app->log, "warn", "signin_failed", "name", name,
-	    "peer", call->client, "cause", authtok_strerror(err), NULL);
+	if (authtok_err_class(err) == AUTHTOK_CLASS_DENIED)
+		log_event(&call->app->log, "warn", "signin_failed", "name",
+		    name, "peer", call->client, "cause", call->code, NULL);
 }
 
 static void
