@@ -65,7 +65,8 @@ typedef void http_log(void *arg, const char *message);
 
 struct http_options {
 	const char *listen; /* "127.0.0.1:8080", "[::1]:0"; port 0 takes a free
-			       one */
+			       one; IPv6 needs a library built with it, which
+			       Debian 12's is not */
 	unsigned threads;
 	unsigned body_timeout_ms; /* a whole body must arrive within this */
 	http_handler *handler;
@@ -103,7 +104,8 @@ const char *http_header(
 /*
  * Read the whole body, at most max bytes, against the deadline. *ret_body is
  * malloc'd, NUL-terminated, owned by the caller, also when empty; untouched
- * unless HTTP_BODY_OK is returned.
+ * unless HTTP_BODY_OK is returned. Once per request: a second call is BROKEN.
+ * A request whose body was not read whole ends its connection.
  */
 enum http_body http_read_body(
     struct http_request *req, size_t max, char **ret_body, size_t *ret_len);
