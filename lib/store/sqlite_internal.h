@@ -118,7 +118,7 @@ __attribute__((format(printf, 2, 3))) void at_why_say(
 enum authtok_err at_why_rc(
     const struct at_why *why, const struct at_conn *conn, int rc);
 
-/* The text of a statement; total. */
+/* The text of a statement. */
 const char *at_stmt_sql(enum at_stmt id);
 
 /* EBUSY, ENOMEM or ESTORE for a result code that is a failure. */

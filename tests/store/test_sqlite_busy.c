@@ -1,0 +1,345 @@
+/*
+ * The SQLite backend under contention: a database that others keep locked, the
+ * queue for its writer, many threads, and what waits for the disk.
+ */
+#include "sqlite_util.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+static struct scratch scratch;
+
+static void
+setup(void)
+{
+	scratch_make(&scratch);
+}
+
+static void
+teardown(void)
+{
+	scratch_remove(&scratch);
+}
+
+/* ---- locked ------------------------------------------------------------- */
+
+START_TEST(test_busy)
+{
+	struct authtok_store *store = must_open(scratch.path, 20);
+	struct authtok_store *second = NULL;
+	struct authtok_session session, found;
+	struct authtok_owner owner;
+	struct authtok_user user;
+	sqlite3 *db = raw_open(scratch.path);
+	char why[256] = "";
+	size_t count = 99;
+	int64_t id = 0;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	make_session(&session, id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
+	raw_exec(db, "BEGIN IMMEDIATE; DELETE FROM revocations");
+	make_user(&user, "bob");
+	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_EBUSY);
+	session.gen = 1;
+	ck_assert_int_eq(
+	    OP(store, session_update, &session, 0, 0, false), AUTHTOK_EBUSY);
+	ck_assert_int_eq(
+	    OP(store, session_update, &session, 0, 0, true), AUTHTOK_EBUSY);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_EBUSY);
+	ck_assert_int_eq(OP(store, session_revoke_user, session.user_id, NULL,
+			     &at_noon, &count),
+	    AUTHTOK_EBUSY);
+	ck_assert_uint_eq(count, 99);
+	/* who only reads is not held up */
+	ck_assert_int_eq(
+	    OP(store, session_find, session.sid, &found, &owner), AUTHTOK_OK);
+	ck_assert_uint_eq(found.gen, 0);
+	ck_assert_int_eq(
+	    at_store_sqlite(scratch.path, 20, &second, why, sizeof(why)),
+	    AUTHTOK_EBUSY);
+	ck_assert_ptr_nonnull(strstr(why, "another process"));
+	raw_exec(db, "ROLLBACK");
+	ck_assert_int_eq(
+	    OP(store, session_update, &session, 0, 0, false), AUTHTOK_OK);
+	sqlite3_close(db);
+	authtok_store_close(store);
+}
+END_TEST
+
+/* A thread of our own that keeps the writer is no reason to wait for ever, nor
+ * to be kept from reading. */
+START_TEST(test_busy_queue)
+{
+	struct authtok_store *store = must_open(scratch.path, 20);
+	struct at_sqlite *db = store->ctx;
+	struct authtok_session session, found;
+	struct authtok_owner owner;
+	struct authtok_user user;
+	int64_t id = 0;
+	void *writer;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	make_session(&session, id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
+	writer = at_pool_get(&db->writer, 0);
+	ck_assert_ptr_eq(writer, &db->writer_conn);
+	session.gen = 1;
+	ck_assert_int_eq(
+	    OP(store, session_update, &session, 0, 0, false), AUTHTOK_EBUSY);
+	ck_assert_int_eq(OP(store, user_delete, id, &at_noon), AUTHTOK_EBUSY);
+	ck_assert_int_eq(
+	    OP(store, session_find, session.sid, &found, &owner), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
+	at_pool_put(&db->writer, writer);
+	ck_assert_int_eq(
+	    OP(store, session_update, &session, 0, 0, false), AUTHTOK_OK);
+	authtok_store_close(store);
+}
+END_TEST
+
+/* Only a refresh that need not be durable may skip the wait for the disk. */
+START_TEST(test_levels_of_durability)
+{
+	struct authtok_store *store = must_open(scratch.path, 20);
+	struct at_sqlite *db = store->ctx;
+	sqlite3 *writer = db->writer_conn.db;
+	struct authtok_session session;
+	struct authtok_user user;
+	size_t count;
+	int64_t id = 0;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(raw_int(writer, "PRAGMA synchronous"), 2);
+	make_session(&session, id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
+#define AFTER(level, op, ...)                                             \
+	do {                                                              \
+		raw_exec(writer,                                          \
+		    (level) == 2 ? "PRAGMA synchronous = NORMAL"          \
+				 : "PRAGMA synchronous = FULL");          \
+		db->writer_conn.synchronous = 3 - (level);                \
+		ck_assert_int_eq(OP(store, op, __VA_ARGS__), AUTHTOK_OK); \
+		ck_assert_int_eq(                                         \
+		    raw_int(writer, "PRAGMA synchronous"), level);        \
+	} while (0)
+	AFTER(1, session_update, &session, 0, 0, false);
+	AFTER(2, session_update, &session, 0, 0, true);
+	AFTER(2, session_revoke, session.sid, &at_noon);
+	AFTER(2, session_revoke_user, id, NULL, &at_noon, &count);
+	AFTER(2, session_delete, session.sid, 0, 0);
+	user.id = id;
+	user.version = 1;
+	AFTER(2, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
+	AFTER(2, purge, UNTIL, 0, 9, &count);
+	AFTER(2, user_delete, id, &at_noon);
+#undef AFTER
+	authtok_store_close(store);
+}
+END_TEST
+
+/* Another process changes the schema, compatibly, while we are at work. */
+START_TEST(test_schema_moves)
+{
+	struct authtok_store *store = must_open(scratch.path, 100);
+	struct authtok_user user, found;
+	sqlite3 *db = raw_open(scratch.path);
+	int64_t id = 0;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_find, id, &found), AUTHTOK_OK);
+	raw_exec(db, "ALTER TABLE users ADD COLUMN note TEXT; VACUUM");
+	ck_assert_int_eq(OP(store, user_find, id, &found), AUTHTOK_OK);
+	make_user(&user, "bob");
+	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_find, id, &found), AUTHTOK_OK);
+	ck_assert_str_eq(found.name, "bob");
+	sqlite3_close(db);
+	authtok_store_close(store);
+}
+END_TEST
+
+/* The queue itself: in order, and nobody waits longer than he said. */
+START_TEST(test_queue_times_out)
+{
+	struct at_pool pool;
+	int item;
+
+	ck_assert(at_pool_init(&pool));
+	ck_assert_ptr_null(at_pool_try(&pool));
+	ck_assert_ptr_null(at_pool_get(&pool, 0));
+	ck_assert_ptr_null(at_pool_get(&pool, 5));
+	at_pool_put(&pool, &item);
+	ck_assert_ptr_eq(at_pool_get(&pool, 0), &item);
+	ck_assert_ptr_null(at_pool_try(&pool));
+	at_pool_put(&pool, &item);
+	ck_assert_ptr_eq(at_pool_try(&pool), &item);
+	at_pool_destroy(&pool);
+}
+END_TEST
+
+#define QUEUE 8
+
+struct queue {
+	struct at_pool pool;
+	pthread_t threads[QUEUE];
+	int order[QUEUE];
+	int served; /* guarded by the item of the pool */
+	int item;
+};
+
+struct queuer {
+	struct queue *queue;
+	int number;
+};
+
+static void *
+queue_up(void *arg)
+{
+	struct queuer *me = arg;
+	struct queue *queue = me->queue;
+	void *item = at_pool_get(&queue->pool, 60000);
+
+	queue->order[queue->served++] = me->number;
+	at_pool_put(&queue->pool, item);
+	return NULL;
+}
+
+/* Whether number threads stand in the queue. */
+static bool
+stand_there(struct at_pool *pool, struct at_waiter **before)
+{
+	bool more;
+
+	pthread_mutex_lock(&pool->lock);
+	more = pool->last != before;
+	pthread_mutex_unlock(&pool->lock);
+	return more;
+}
+
+START_TEST(test_queue_is_fair)
+{
+	struct queue queue = { .served = 0 };
+	struct queuer queuers[QUEUE];
+	struct at_waiter **before;
+	int i;
+
+	ck_assert(at_pool_init(&queue.pool));
+	for (i = 0; i < QUEUE; i++) {
+		queuers[i] = (struct queuer){ &queue, i };
+		before = queue.pool.last;
+		pthread_create(&queue.threads[i], NULL, queue_up, &queuers[i]);
+		while (!stand_there(&queue.pool, before))
+			sched_yield();
+	}
+	at_pool_put(&queue.pool, &queue.item);
+	for (i = 0; i < QUEUE; i++)
+		pthread_join(queue.threads[i], NULL);
+	for (i = 0; i < QUEUE; i++)
+		ck_assert_int_eq(queue.order[i], i);
+	at_pool_destroy(&queue.pool);
+}
+END_TEST
+
+/* ---- many threads --------------------------------------- */
+
+#define THREADS 64
+#define TURNS   25
+
+struct racer {
+	pthread_t thread;
+	struct authtok_store *store;
+	unsigned won, lost, other;
+};
+
+static void *
+race(void *arg)
+{
+	struct racer *racer = arg;
+	struct authtok_session session, sid;
+	struct authtok_owner owner;
+	enum authtok_err err;
+	int i;
+
+	make_session(&sid, 0, 1);
+	for (i = 0; i < TURNS; i++) {
+		err = OP(racer->store, session_find, sid.sid, &session, &owner);
+		if (err == AUTHTOK_OK) {
+			session.gen++;
+			err = OP(racer->store, session_update, &session,
+			    session.gen - 1, session.branch, false);
+		}
+		racer->won += err == AUTHTOK_OK;
+		racer->lost += err == AUTHTOK_ECHANGED;
+		racer->other += err != AUTHTOK_OK && err != AUTHTOK_ECHANGED;
+	}
+	return NULL;
+}
+
+START_TEST(test_threads_swap_one_session)
+{
+	struct authtok_store *store = must_open(scratch.path, 5000);
+	struct authtok_session session;
+	struct authtok_owner owner;
+	struct authtok_user user;
+	struct racer racers[THREADS];
+	unsigned won = 0;
+	int64_t id = 0;
+	int i;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	make_session(&session, id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
+	for (i = 0; i < THREADS; i++) {
+		racers[i] = (struct racer){ .store = store };
+		pthread_create(&racers[i].thread, NULL, race, &racers[i]);
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(racers[i].thread, NULL);
+		ck_assert_uint_eq(racers[i].other, 0);
+		ck_assert_uint_eq(racers[i].won + racers[i].lost, TURNS);
+		won += racers[i].won;
+	}
+	ck_assert_int_eq(
+	    OP(store, session_find, session.sid, &session, &owner), AUTHTOK_OK);
+	ck_assert_uint_ge(won, TURNS);
+	ck_assert_uint_eq(session.gen, won);
+	authtok_store_close(store);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("sqlite_busy");
+	TCase *tc = tcase_create("busy");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 120);
+	tcase_add_test(tc, test_busy);
+	tcase_add_test(tc, test_busy_queue);
+	tcase_add_test(tc, test_levels_of_durability);
+	tcase_add_test(tc, test_schema_moves);
+	tcase_add_test(tc, test_queue_times_out);
+	tcase_add_test(tc, test_queue_is_fair);
+	tcase_add_test(tc, test_threads_swap_one_session);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
