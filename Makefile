@@ -80,6 +80,8 @@ STATIC := $(BUILD)/lib/libauthtok-conformance.a $(BUILD)/lib/libauthtok-account.
 	$(BUILD)/lib/libauthtok-sqlite.a $(BUILD)/lib/libauthtok.a
 STATIC_NEEDS = $(CRYPTO_LIBS) $(SODIUM_LIBS) -lcrypt $(SQLITE_LIBS)
 
+.SECONDARY:
+
 .PHONY: all
 all: libs $(BINARIES)
 

@@ -56,10 +56,10 @@ ask(const char *prompt, const char *what, char *buf, size_t *ret_len)
 		return false;
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	fprintf(stderr, "%s%s: ", prompt, what);
-	fflush(stderr);
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
 		return false;
+	fprintf(stderr, "%s%s: ", prompt, what);
+	fflush(stderr);
 	got = read_line(buf, ret_len);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	fputc('\n', stderr);

@@ -46,8 +46,8 @@ forbid '#include <openssl' 'OpenSSL in crypto files of token and session only' \
 	lib/session/rotation.c lib/token/json.c lib/token/base64url.c
 forbid '(^|[^a-z_])(getenv|printf|exit|abort|signal|sigaction|perror) ?\(' \
 	'the library is silent and never exits' $(files $none lib)
-forbid '(^|[^a-z_])(memcmp|strcmp) ?\([^)]*(mac|sig|secret|hash)' \
-	'secrets compare in constant time' $(files 'lib/store' lib)
+forbid '(^|[^a-z_])(memcmp|strcmp) ?\([^)]*[>.( ](mac|sig|signature|secret|digest|password)[,)[]' \
+	'secrets compare in constant time' $(files 'lib/(store|conformance)' lib)
 forbid '(^|[^a-z_])(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca|rand) ?\(' \
 	'banned functions' $(files $none lib cmd)
 }
