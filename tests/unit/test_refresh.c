@@ -271,6 +271,11 @@ START_TEST(one_secret_must_be_current)
 	    authtok_keys_add_refresh(keys, 1, secret, sizeof(secret), false),
 	    AUTHTOK_OK);
 	ck_assert_int_eq(at_refresh_new(keys, &made), AUTHTOK_EKEY);
+	for (unsigned number = 2; number < 4; number++)
+		ck_assert_int_eq(authtok_keys_add_refresh(keys, number, secret,
+				     sizeof(secret), true),
+		    AUTHTOK_OK);
+	ck_assert_int_eq(at_refresh_new(keys, &made), AUTHTOK_EKEY);
 	ck_assert_ptr_null(made);
 	authtok_keys_free(keys);
 	at_refresh_free(NULL);
