@@ -1,0 +1,152 @@
+/*
+ * Operations that are right alone and wrong when two of them meet. They wait
+ * for each other once a store, so that they do meet, whatever the scheduler
+ * does.
+ */
+#include "faults.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static struct {
+	pthread_mutex_t mutex;
+	pthread_cond_t moved;
+	unsigned here;    /* threads that have come to the meeting */
+	bool half_done;   /* the first half of an update is done */
+	unsigned between; /* operations done between both halves */
+} meeting = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, false,
+	0 };
+
+void
+race_faults_reset(void)
+{
+	meeting.here = 0;
+	meeting.half_done = false;
+	meeting.between = 0;
+}
+
+/* The first two threads leave together, later ones do not stop. */
+static void
+meet(void)
+{
+	pthread_mutex_lock(&meeting.mutex);
+	meeting.here++;
+	pthread_cond_broadcast(&meeting.moved);
+	while (meeting.here < 2)
+		pthread_cond_wait(&meeting.moved, &meeting.mutex);
+	pthread_mutex_unlock(&meeting.mutex);
+}
+
+/* Write whatever is there now. */
+static enum authtok_err
+overwrite(void *ctx, const struct authtok_session *next, bool durable)
+{
+	struct authtok_session s, other = *next;
+	struct authtok_owner owner;
+	enum authtok_err err;
+
+	do {
+		err = right->session_find(ctx, next->sid, &s, &owner);
+		if (err || s.revoked_at != 0)
+			return AUTHTOK_ECHANGED;
+		other.gen = s.gen > next->gen ? s.gen : next->gen;
+		err = right->session_update(
+		    ctx, &other, s.gen, s.branch, durable);
+	} while (err == AUTHTOK_ECHANGED);
+	return err;
+}
+
+/* Check, then write: two threads may both have checked. */
+static enum authtok_err
+update_check_then_write(void *ctx, const struct authtok_session *next,
+    uint32_t gen, uint32_t branch, bool durable)
+{
+	struct authtok_session s;
+	struct authtok_owner owner;
+
+	if (right->session_find(ctx, next->sid, &s, &owner) != AUTHTOK_OK ||
+	    s.revoked_at != 0 || s.gen != gen || s.branch != branch)
+		return AUTHTOK_ECHANGED;
+	meet();
+	return overwrite(ctx, next, durable);
+}
+
+/* The sessions first, the user second: sign-ins slip in between. */
+static enum authtok_err
+disable_in_two_steps(void *ctx, const struct authtok_user *user,
+    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+{
+	size_t n;
+
+	if (end != AUTHTOK_END_ALL)
+		return right->user_update(ctx, user, end, keep, when);
+	right->session_revoke_user(ctx, user->id, NULL, when, &n);
+	pthread_mutex_lock(&meeting.mutex);
+	meeting.half_done = true;
+	pthread_cond_broadcast(&meeting.moved);
+	while (meeting.between == 0)
+		pthread_cond_wait(&meeting.moved, &meeting.mutex);
+	pthread_mutex_unlock(&meeting.mutex);
+	return right->user_update(ctx, user, AUTHTOK_END_NONE, NULL, when);
+}
+
+static enum authtok_err
+create_in_between(void *ctx, const struct authtok_session *session,
+    int64_t version, unsigned max_live, const struct authtok_when *when)
+{
+	enum authtok_err err;
+
+	pthread_mutex_lock(&meeting.mutex);
+	while (!meeting.half_done)
+		pthread_cond_wait(&meeting.moved, &meeting.mutex);
+	pthread_mutex_unlock(&meeting.mutex);
+	err = right->session_create(ctx, session, version, max_live, when);
+	pthread_mutex_lock(&meeting.mutex);
+	meeting.between++;
+	pthread_cond_broadcast(&meeting.moved);
+	pthread_mutex_unlock(&meeting.mutex);
+	return err;
+}
+
+/* A rotation that was decided before a revocation is answered with OK. */
+static enum authtok_err
+update_answers_revoked(void *ctx, const struct authtok_session *next,
+    uint32_t gen, uint32_t branch, bool durable)
+{
+	enum authtok_err err =
+	    right->session_update(ctx, next, gen, branch, durable);
+	struct authtok_session s;
+	struct authtok_owner owner;
+
+	if (err == AUTHTOK_ECHANGED &&
+	    right->session_find(ctx, next->sid, &s, &owner) == AUTHTOK_OK &&
+	    s.revoked_at != 0)
+		return AUTHTOK_OK;
+	return err;
+}
+
+/* One field comes from before an update, the others from after it. */
+static enum authtok_err
+find_half(void *ctx, const uint8_t *sid, struct authtok_session *ret,
+    struct authtok_owner *ret_owner)
+{
+	enum authtok_err err = right->session_find(ctx, sid, ret, ret_owner);
+
+	if (!err)
+		ret->parent = ret->gen + 1;
+	return err;
+}
+
+const struct fault race_faults[] = {
+	{ "check, then write", "race: session_update has one winner",
+	    { .session_update = update_check_then_write } },
+	{ "disabling in two steps", "race: session_create against disabling",
+	    { .user_update = disable_in_two_steps,
+		.session_create = create_in_between } },
+	{ "a revoked session rotates",
+	    "race: session_update against session_revoke",
+	    { .session_update = update_answers_revoked } },
+	{ "half of an update is seen", "race: session_find gives whole rows",
+	    { .session_find = find_half } },
+	{ NULL, NULL, { 0 } },
+};
