@@ -67,6 +67,10 @@ faulty_update(void *ctx, const struct authtok_session *next, uint32_t gen,
 		atomic_fetch_add(&w->durable_updates, 1);
 	if (bad && w->how == WORLD_BEFORE)
 		return w->err;
+	if (w->races_to_lose > 0) {
+		w->races_to_lose--;
+		return AUTHTOK_ECHANGED;
+	}
 	if (w->power_lost && !durable)
 		return AUTHTOK_OK;
 	err = w->memory->ops->session_update(
@@ -205,6 +209,7 @@ world_heal(struct world *w)
 {
 	w->nth = 0;
 	w->power_lost = false;
+	w->races_to_lose = 0;
 	w->durable_updates = 0;
 	for (int i = 0; i < WORLD_OPS; i++)
 		w->calls[i] = 0;
@@ -251,9 +256,15 @@ enum authtok_err
 world_refresh(struct world *w, const char *text, const char *retry_key,
     enum authtok_outcome *ret_outcome, struct authtok_tokens *ret_tokens)
 {
+	char *copy = strdup(text); /* text may be in *ret_tokens */
+	enum authtok_err err;
+
+	ck_assert_ptr_nonnull(copy);
 	world_pattern(ret_tokens);
-	return authtok_session_refresh(w->sessions, text, strlen(text),
+	err = authtok_session_refresh(w->sessions, copy, strlen(copy),
 	    retry_key, NULL, ret_outcome, ret_tokens);
+	free(copy);
+	return err;
 }
 
 void

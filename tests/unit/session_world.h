@@ -45,6 +45,7 @@ struct world {
 	bool persist;
 	/* updates that may be lost with power are: nothing is written */
 	bool power_lost;
+	int races_to_lose; /* so many updates come too late */
 
 	/* what was seen */
 	atomic_int calls[WORLD_OPS];
