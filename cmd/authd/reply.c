@@ -81,6 +81,12 @@ static const struct failure failures[] = {
 	[FAIL_UNAVAILABLE] = { 503, "unavailable", "Service unavailable" },
 };
 
+const char *
+reply_code(enum fail fail)
+{
+	return failures[fail].code;
+}
+
 void
 reply_static(struct call *call, const char *json)
 {
@@ -163,7 +169,9 @@ reply_fail_system(struct call *call, enum authtok_err err, unsigned wait)
 		reply_fail(call, FAIL_BUSY);
 		return;
 	}
-	log_event(&call->app->log, "error", "failure", "path", call->req->path,
-	    "cause", authtok_strerror(err), NULL);
+	log_event(&call->app->log, "error",
+	    err == AUTHTOK_ESTORE ? "store_error" : "failure", "path",
+	    call->req->path, "cause", authtok_strerror(err), NULL);
+	http_add(call->res, "Retry-After", "10");
 	reply_fail(call, FAIL_UNAVAILABLE);
 }

@@ -61,6 +61,9 @@ enum fail {
 	FAIL_UNAVAILABLE,
 };
 
+/* The stable code of an error. */
+const char *reply_code(enum fail fail);
+
 /* Answer with an error. */
 void reply_fail(struct call *call, enum fail fail);
 /* The same with another message than the table's; it is escaped. */

@@ -291,21 +291,20 @@ refuse_signin(
     struct call *call, enum authtok_err err, const char *name, unsigned wait)
 {
 	bool uniform = call->app->config->uniform_errors;
+	enum fail fail = FAIL_USER_UNKNOWN;
 
-	if (err == AUTHTOK_EUNKNOWN)
-		reply_fail(
-		    call, uniform ? FAIL_CREDENTIALS : FAIL_USER_UNKNOWN);
-	else if (err == AUTHTOK_EPASSWORD)
-		reply_fail(
-		    call, uniform ? FAIL_CREDENTIALS : FAIL_PASSWORD_WRONG);
-	else if (err == AUTHTOK_EDISABLED)
-		reply_fail(
-		    call, uniform ? FAIL_CREDENTIALS : FAIL_ACCOUNT_DISABLED);
-	else
+	if (err == AUTHTOK_EPASSWORD) {
+		fail = FAIL_PASSWORD_WRONG;
+	} else if (err == AUTHTOK_EDISABLED) {
+		fail = FAIL_ACCOUNT_DISABLED;
+	} else if (err != AUTHTOK_EUNKNOWN) {
 		reply_fail_system(call, err, wait);
-	if (authtok_err_class(err) == AUTHTOK_CLASS_DENIED)
-		log_event(&call->app->log, "warn", "signin_failed", "name",
-		    name, "peer", call->client, "cause", call->code, NULL);
+		return;
+	}
+	reply_fail(call, uniform ? FAIL_CREDENTIALS : fail);
+	/* the operator may know what the client may not */
+	log_event(&call->app->log, "warn", "signin_failed", "name", name,
+	    "peer", call->client, "cause", reply_code(fail), NULL);
 }
 
 static void
