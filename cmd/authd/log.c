@@ -49,7 +49,7 @@ add_quoted(struct text *line, const char *value, bool json)
 	char escape[8];
 
 	text_add(line, "\"");
-	for (size_t i = 0; s[i] != '\0' && i < LOG_VALUE_MAX; i++) {
+	for (size_t i = 0; i < LOG_VALUE_MAX && s[i] != '\0'; i++) {
 		if (plain(s[i])) {
 			text_bytes(line, value + i, 1);
 			continue;

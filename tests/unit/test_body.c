@@ -120,15 +120,18 @@ END_TEST
 
 START_TEST(bad_json)
 {
+	static const char deep[] =
+	    "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]"
+	    "]]]]]]}";
 	static const char *const bad[] = { "{", "[]", "1", "null", "\"a\"",
 		"{} x", "{\"a\":1,\"a\":2}", "{\"a\":\"\\u0000\"}",
-		"{\"a\":\"\xff\"}", "{\"a\":01}", " ",
-		"{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]"
-		"]]]]]]]]]]}" };
+		"{\"a\":\"\xff\"}", "{\"a\":01}", " " };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		refused(BODY_JSON, bad[i], strlen(bad[i]));
 	refused(BODY_JSON, "{}\0", 3);
+	/* 33 deep */
+	refused(BODY_JSON, deep, strlen(deep));
 	/* one bracket less is 32 deep */
 	body_free(parse(BODY_JSON,
 	    "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]"
