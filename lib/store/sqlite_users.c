@@ -111,16 +111,13 @@ find_text(struct at_sqlite *db, enum at_stmt id, const char *text, size_t size,
 {
 	struct at_lease lease;
 	sqlite3_stmt *stmt;
-	enum authtok_err err;
+	enum authtok_err err = at_lease_point(db, &lease);
 
-	/* also: a longer text would be cut to one that exists */
-	if (text[0] == '\0' || strnlen(text, size) == size)
-		return AUTHTOK_EUNKNOWN;
-	err = at_lease_point(db, &lease);
 	if (err != AUTHTOK_OK)
 		return err;
 	err = at_conn_err(at_conn_stmt(lease.conn, id, &stmt));
 	if (err == AUTHTOK_OK) {
+		/* one byte more than any that is stored: finds nothing */
 		at_bind_text(stmt, 1, text, size);
 		err = step_user(stmt, ret_user);
 		at_stmt_done(stmt);

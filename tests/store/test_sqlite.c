@@ -216,6 +216,61 @@ START_TEST(test_damaged_database)
 }
 END_TEST
 
+/* A row that we would not have written is a broken store, not an answer. */
+START_TEST(test_damaged_rows)
+{
+	static const char *const damage[] = {
+		"agent = printf('%.*c', 256, 'x')",
+		"address = printf('%.*c', 46, 'x')",
+		"agent = 'a' || char(0) || 'b'",
+		"seed = x'00'",
+		"rotation = zeroblob(120)",
+		"rotation = CAST(zeroblob(24)||x'09'||zeroblob(96) AS BLOB)",
+	};
+	struct authtok_store *store = must_open(scratch.path, 100);
+	struct authtok_session session, found;
+	struct authtok_owner owner;
+	struct authtok_user user;
+	sqlite3 *db = raw_open(scratch.path);
+	char sql[256];
+	int64_t id = 0;
+	size_t i, count = 99;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	for (i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
+		make_session(&session, id, 1);
+		ck_assert_int_eq(
+		    OP(store, session_create, &session, 1, 0, &at_noon),
+		    AUTHTOK_OK);
+		ck_assert_int_eq(
+		    OP(store, session_find, session.sid, &found, &owner),
+		    AUTHTOK_OK);
+		snprintf(sql, sizeof(sql), "UPDATE sessions SET %s", damage[i]);
+		raw_exec(db, sql);
+		memset(&found, 0x77, sizeof(found));
+		ck_assert_int_eq(
+		    OP(store, session_find, session.sid, &found, &owner),
+		    AUTHTOK_ESTORE);
+		ck_assert_uint_eq(found.gen, 0x77777777);
+		ck_assert_int_eq(
+		    OP(store, session_list, id, NULL, &found, 1, &count),
+		    AUTHTOK_ESTORE);
+		ck_assert_uint_eq(count, 99);
+		raw_exec(db, "DELETE FROM sessions");
+	}
+	raw_exec(db, "UPDATE users SET roles = printf('%.*c', 33, 'x')");
+	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_ESTORE);
+	raw_exec(db,
+	    "UPDATE users SET roles = 'a b c d e f g h i j k l m n o"
+	    " p q'");
+	ck_assert_int_eq(
+	    OP(store, user_find_name, "ann", &user), AUTHTOK_ESTORE);
+	sqlite3_close(db);
+	authtok_store_close(store);
+}
+END_TEST
+
 /* ---- plans -------------------------------------------------------------- */
 
 /* The plan of a statement, its lines joined. */
@@ -437,11 +492,10 @@ START_TEST(test_purge_in_batches)
 	    raw_int(db, "SELECT count(*) FROM sessions"), ROWS - ROWS / 10);
 	ck_assert_int_eq(raw_int(db, "SELECT seq FROM revocations"), 8);
 	/* what lies before the place where it stopped is found as well */
-	raw_exec(
-	    db, "UPDATE sessions SET expires_at = 5 WHERE id IN (1, 9999)");
+	raw_exec(db, "UPDATE sessions SET expires_at = 5 WHERE id = 9999");
 	ck_assert_int_eq(OP(store, purge, NOW, 10, 1, &count), AUTHTOK_OK);
 	ck_assert_uint_eq(count, 1);
-	raw_exec(db, "UPDATE sessions SET expires_at = 5 WHERE id = 2");
+	raw_exec(db, "UPDATE sessions SET expires_at = 5 WHERE id IN (1, 2)");
 	ck_assert_int_eq(OP(store, purge, NOW, 10, 9, &count), AUTHTOK_OK);
 	ck_assert_uint_eq(count, 2);
 	sqlite3_close(db);
@@ -467,6 +521,7 @@ main(void)
 	tcase_add_test(tc, test_refuses_what_is_no_database);
 	tcase_add_test(tc, test_refuses_missing_places);
 	tcase_add_test(tc, test_damaged_database);
+	tcase_add_test(tc, test_damaged_rows);
 	tcase_add_test(tc, test_no_statement_scans);
 	tcase_add_test(tc, test_plans_use_the_right_index);
 	tcase_add_test(tc, test_refresh_touches_no_index);

@@ -71,6 +71,25 @@ START_TEST(test_busy)
 }
 END_TEST
 
+/* Somebody reads an empty file, so that its mode cannot be changed now. */
+START_TEST(test_busy_at_first_open)
+{
+	struct authtok_store *store = NULL;
+	sqlite3 *db = raw_open(scratch.path);
+	char why[256] = "";
+
+	raw_exec(db, "CREATE TABLE t (x); DROP TABLE t; VACUUM");
+	raw_exec(db, "BEGIN; SELECT * FROM sqlite_schema");
+	ck_assert_int_eq(
+	    at_store_sqlite(scratch.path, 20, &store, why, sizeof(why)),
+	    AUTHTOK_EBUSY);
+	ck_assert_ptr_nonnull(strstr(why, "another process"));
+	raw_exec(db, "ROLLBACK");
+	authtok_store_close(must_open(scratch.path, 20));
+	sqlite3_close(db);
+}
+END_TEST
+
 /* A thread of our own that keeps the writer is no reason to wait for ever, nor
  * to be kept from reading. */
 START_TEST(test_busy_queue)
@@ -285,8 +304,10 @@ race(void *arg)
 	return NULL;
 }
 
+/* The threads have stacks as small as those of a web server. */
 START_TEST(test_threads_swap_one_session)
 {
+	pthread_attr_t small;
 	struct authtok_store *store = must_open(scratch.path, 5000);
 	struct authtok_session session;
 	struct authtok_owner owner;
@@ -301,10 +322,15 @@ START_TEST(test_threads_swap_one_session)
 	make_session(&session, id, 1);
 	ck_assert_int_eq(
 	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
+	pthread_attr_init(&small);
+	ck_assert_int_eq(pthread_attr_setstacksize(&small, 102400), 0);
 	for (i = 0; i < THREADS; i++) {
 		racers[i] = (struct racer){ .store = store };
-		pthread_create(&racers[i].thread, NULL, race, &racers[i]);
+		ck_assert_int_eq(
+		    pthread_create(&racers[i].thread, &small, race, &racers[i]),
+		    0);
 	}
+	pthread_attr_destroy(&small);
 	for (i = 0; i < THREADS; i++) {
 		pthread_join(racers[i].thread, NULL);
 		ck_assert_uint_eq(racers[i].other, 0);
@@ -330,6 +356,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, test_busy);
+	tcase_add_test(tc, test_busy_at_first_open);
 	tcase_add_test(tc, test_busy_queue);
 	tcase_add_test(tc, test_levels_of_durability);
 	tcase_add_test(tc, test_schema_moves);

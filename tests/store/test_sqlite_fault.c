@@ -186,6 +186,45 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+/* The database may not grow: statements fail, not only commits. */
+START_TEST(test_full_database)
+{
+	struct authtok_store *store = must_open(scratch.path, 100);
+	sqlite3 *writer = ((struct at_sqlite *)store->ctx)->writer_conn.db;
+	struct authtok_session session;
+	struct authtok_user user;
+	enum authtok_err err = AUTHTOK_OK;
+	int64_t id = 0, first = 0;
+	char name[32];
+	int i;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, &first), AUTHTOK_OK);
+	raw_exec(writer, "PRAGMA max_page_count = 1"); /* as many as it has */
+	for (i = 0; i < 100 && err == AUTHTOK_OK; i++) {
+		snprintf(name, sizeof(name), "user%d", i);
+		make_user(&user, name);
+		memset(user.hash, 'x', AUTHTOK_HASH_MAX);
+		snprintf(user.email, sizeof(user.email), "%s@host", name);
+		err = OP(store, user_create, &user, &id);
+	}
+	ck_assert_int_eq(err, AUTHTOK_ESTORE);
+	ck_assert_int_eq(
+	    OP(store, user_find_name, name, &user), AUTHTOK_EUNKNOWN);
+	for (i = 0, err = AUTHTOK_OK; i < 100 && err == AUTHTOK_OK; i++) {
+		make_session(&session, first, (uint32_t)i);
+		err = OP(store, session_create, &session, 1, 0, &at_noon);
+	}
+	ck_assert_int_eq(err, AUTHTOK_ESTORE);
+	raw_exec(writer, "PRAGMA max_page_count = 1000");
+	ck_assert_int_eq(
+	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
+	make_user(&user, name);
+	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	authtok_store_close(store);
+}
+END_TEST
+
 /* Not even a schema fits: refused with a reason, and nothing half made. */
 static int
 full_at_open(void *arg)
@@ -417,6 +456,7 @@ main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, test_full_disk);
 	tcase_add_test(tc, test_full_disk_at_open);
+	tcase_add_test(tc, test_full_database);
 	tcase_add_test(tc, test_read_only);
 	tcase_add_loop_test(tc, test_processes_open_at_once, 0, 5);
 	tcase_add_test(tc, test_kill_while_writing);
