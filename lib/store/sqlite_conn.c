@@ -14,7 +14,8 @@
  * wal_autocheckpoint: SQLite's own 1000 pages; ten times that is faster by
  *   half but pauses for longer, and a pause is a wait for everybody.
  * journal_size_limit: a log that a long reader made grow shrinks again.
- * secure_delete: hashes and seeds do not stay in free pages.
+ * secure_delete: hashes and seeds do not stay in free pages; a refresh is as
+ *   fast with it as without.
  * temp_store: sorting never touches the disk.
  */
 static const char connection_pragmas[] = "PRAGMA foreign_keys = ON;"

@@ -232,6 +232,8 @@ enum authtok_err at_revoke_user(struct at_conn *conn, int64_t user_id,
 /* Inside a transaction: revoke the count live ones that rotated first. */
 enum authtok_err at_revoke_oldest(struct at_conn *conn, int64_t user_id,
     int64_t count, const struct authtok_when *when);
+/* OK or EUNKNOWN. */
+enum authtok_err at_session_exists(struct at_conn *conn, const uint8_t *sid);
 /* Inside a transaction: access tokens below epoch are revoked. */
 enum authtok_err at_revoke_epoch(struct at_conn *conn, int64_t user_id,
     int64_t epoch, const struct authtok_when *when);

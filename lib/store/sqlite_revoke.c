@@ -97,8 +97,8 @@ struct revoke_args {
 	size_t count;
 };
 
-static enum authtok_err
-session_exists(struct at_conn *conn, const uint8_t *sid)
+enum authtok_err
+at_session_exists(struct at_conn *conn, const uint8_t *sid)
 {
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, AT_STMT_SESSION_EXISTS, &stmt);
@@ -128,7 +128,7 @@ revoke_one(struct at_conn *conn, void *arg)
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	if (sqlite3_changes(conn->db) == 0)
-		return session_exists(conn, args->sid);
+		return at_session_exists(conn, args->sid);
 	rc = at_conn_stmt(conn, AT_STMT_EVENT_SESSION, &stmt);
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);

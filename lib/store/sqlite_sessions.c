@@ -364,6 +364,7 @@ static enum authtok_err
 delete_session(struct at_conn *conn, void *arg)
 {
 	const struct session_args *args = arg;
+	enum authtok_err err;
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, AT_STMT_SESSION_DELETE, &stmt);
 
@@ -376,15 +377,10 @@ delete_session(struct at_conn *conn, void *arg)
 		return at_conn_err(rc);
 	if (sqlite3_changes(conn->db) == 1)
 		return AUTHTOK_OK;
-	rc = at_conn_stmt(conn, AT_STMT_SESSION_EXISTS, &stmt);
-	if (rc != SQLITE_OK)
-		return at_conn_err(rc);
-	at_bind_blob(stmt, 1, args->sid, AUTHTOK_SID_LEN);
-	rc = sqlite3_step(stmt);
-	at_stmt_done(stmt);
-	if (rc == SQLITE_DONE)
-		return AUTHTOK_OK;
-	return rc == SQLITE_ROW ? AUTHTOK_ECHANGED : at_conn_err(rc);
+	err = at_session_exists(conn, args->sid);
+	if (err == AUTHTOK_EUNKNOWN)
+		return AUTHTOK_OK; /* gone already */
+	return err == AUTHTOK_OK ? AUTHTOK_ECHANGED : err;
 }
 
 enum authtok_err
