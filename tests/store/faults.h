@@ -16,6 +16,7 @@ struct fault {
 /* Lists end with what == NULL. */
 extern const struct fault user_faults[];
 extern const struct fault session_faults[];
+extern const struct fault small_faults[];
 extern const struct fault race_faults[];
 
 /* The right operations; set before any store is opened. */

@@ -141,6 +141,12 @@ START_TEST(notices_on_sessions)
 }
 END_TEST
 
+START_TEST(notices_small_things)
+{
+	must_notice(&small_faults[_i]);
+}
+END_TEST
+
 START_TEST(notices_in_races)
 {
 	must_notice(&race_faults[_i]);
@@ -250,6 +256,8 @@ main(void)
 	tcase_add_loop_test(cases, notices_on_users, 0, length(user_faults));
 	tcase_add_loop_test(
 	    cases, notices_on_sessions, 0, length(session_faults));
+	tcase_add_loop_test(
+	    cases, notices_small_things, 0, length(small_faults));
 	tcase_add_loop_test(cases, notices_in_races, 0, length(race_faults));
 	tcase_add_loop_test(cases, second_handle_apart, 0, 4);
 	tcase_add_loop_test(cases, nothing_is_durable, 0, 3);
