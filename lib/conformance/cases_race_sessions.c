@@ -181,6 +181,48 @@ removing(struct at_run *run)
 	run_race(run, prepare_user, remove_or_create, judge_no_session_left);
 }
 
+/* ---- one read ------------------------------------------------------------ */
+
+/* Thread 0 disables and ends in one step; session and owner must tell alike. */
+static enum authtok_err
+disable_or_find(
+    struct at_race *race, struct authtok_store *handle, unsigned thread)
+{
+	const struct shared *shared = race->arg;
+	struct authtok_user user = shared->user;
+	struct authtok_session s;
+	struct authtok_owner owner;
+	enum authtok_err err = AUTHTOK_OK;
+	unsigned i;
+
+	if (thread == 0) {
+		user.disabled = true;
+		return OP_OF(handle, user_update, &user, AUTHTOK_END_ALL, NULL,
+		    &at_when);
+	}
+	for (i = 0; i < EACH && !err; i++) {
+		err = OP_OF(
+		    handle, session_find, shared->session.sid, &s, &owner);
+		if (!err && owner.disabled != (s.revoked_at != 0))
+			return AUTHTOK_EFORMAT;
+	}
+	return err;
+}
+
+static bool
+judge_one_read(struct at_race *race)
+{
+	return EXPECT(race->run, at_race_count(race, AUTHTOK_EFORMAT) == 0,
+		   "session_find gave session and owner of two moments") &&
+	    only(race);
+}
+
+static void
+one_read(struct at_run *run)
+{
+	run_race(run, prepare_session, disable_or_find, judge_one_read);
+}
+
 /* ---- rotation against revocation ----------------------------------------- */
 
 /*
@@ -401,6 +443,7 @@ same_sid(struct at_run *run)
 const struct at_case at_cases_race_sessions[] = {
 	{ "race: session_create against disabling", disabling },
 	{ "race: session_create against user_delete", removing },
+	{ "race: session_find is one read", one_read },
 	{ "race: session_update against session_revoke", revoking },
 	{ "race: session_revoke is one revocation", revoking_at_once },
 	{ "race: session_revoke_user counts each once", revoking_users },

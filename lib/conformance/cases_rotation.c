@@ -197,6 +197,31 @@ of_gone(struct at_run *run)
 	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &s, 0, 0, true);
 }
 
+/* Policy is the caller's: neither the clock nor the user is looked at. */
+static void
+no_policy(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s;
+
+	if (!at_user_add(run, &user, "anna"))
+		return;
+	at_session(&s, user.id, 1);
+	s.expires_at = 1;
+	EXPECT_ERR(run, AUTHTOK_OK, session_create, &s, 1, 0, &at_when);
+	user.disabled = true;
+	EXPECT_ERR(run, AUTHTOK_OK, user_update, &user, AUTHTOK_END_NONE, NULL,
+	    &at_when);
+	s.gen = 1;
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true);
+	EXPECT_SESSION(run, &s);
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &at_when);
+	s.revoked_at = AT_NOW;
+	EXPECT_SESSION(run, &s);
+	EXPECT_NUM(run, 1, at_events_of_session(run, s.sid),
+	    "revocations of the session");
+}
+
 /* What a store answers to it is its own affair, as long as it is not OK. */
 static void
 generations_never_fall(struct at_run *run)
@@ -270,6 +295,7 @@ const struct at_case at_cases_rotation[] = {
 	{ "session_update has one successor", one_successor },
 	{ "session_update of a revoked session", of_revoked },
 	{ "session_update of a session that is gone", of_gone },
+	{ "session_update has no policy", no_policy },
 	{ "generations never fall", generations_never_fall },
 	{ "many rotations", many_rotations },
 	{ "a rotation moves a session in the order", moves_in_the_order },

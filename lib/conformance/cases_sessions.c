@@ -506,6 +506,28 @@ list_none(struct at_run *run)
 		EXPECT_NUM(run, 0, n, "sessions after the last sid");
 }
 
+static void
+room_for_none(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s;
+	struct authtok_revocation event;
+	size_t n = 7;
+
+	if (!at_user_add(run, &user, "anna") ||
+	    !at_session_add(run, &s, user.id, 1) ||
+	    !EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &at_when))
+		return;
+	if (EXPECT_ERR(run, AUTHTOK_OK, user_list, 0, &user, 0, &n))
+		EXPECT_NUM(run, 0, n, "*ret_count of user_list");
+	n = 7;
+	if (EXPECT_ERR(run, AUTHTOK_OK, session_list, user.id, NULL, &s, 0, &n))
+		EXPECT_NUM(run, 0, n, "*ret_count of session_list");
+	n = 7;
+	if (EXPECT_ERR(run, AUTHTOK_OK, revoked_since, 0, &event, 0, &n))
+		EXPECT_NUM(run, 0, n, "*ret_count of revoked_since");
+}
+
 const struct at_case at_cases_sessions[] = {
 	{ "session_create takes every field", create_takes_every_field },
 	{ "session_create copies its argument", create_copies },
@@ -527,5 +549,6 @@ const struct at_case at_cases_sessions[] = {
 	{ "session_find of nothing", find_nothing },
 	{ "session_list in pages", list_pages },
 	{ "session_list of none", list_none },
+	{ "lists with room for none", room_for_none },
 	{ NULL, NULL },
 };

@@ -110,6 +110,31 @@ empty_texts_and_no_roles(struct at_run *run)
 	EXPECT_USER(run, &user);
 }
 
+/* What stands after the NUL of a text is no part of it. */
+static void
+texts_end_at_nul(struct at_run *run)
+{
+	struct authtok_user user, twin, got;
+
+	at_user(&user, "");
+	memset(user.name, 'x', sizeof(user.name) - 1);
+	memset(user.email, 'y', sizeof(user.email) - 1);
+	memset(user.hash, 'z', sizeof(user.hash) - 1);
+	memset(user.roles[0], 'r', sizeof(user.roles[0]) - 1);
+	user.name[2] = user.email[3] = user.hash[4] = user.roles[0][5] = '\0';
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+		return;
+	user.version = 1;
+	EXPECT_USER(run, &user);
+	EXPECT_ERR(run, AUTHTOK_OK, user_find_name, "xx", &got);
+	EXPECT_ERR(run, AUTHTOK_OK, user_find_email, "yyy", &got);
+	at_user(&twin, "XX");
+	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &twin, &twin.id);
+	at_user(&twin, "x");
+	(void)snprintf(twin.email, sizeof(twin.email), "YYY");
+	EXPECT_ERR(run, AUTHTOK_EEMAIL, user_create, &twin, &twin.id);
+}
+
 /* The longest text, no two bytes of it alike in a row. */
 static void
 fill(char *text, size_t len, char first)
@@ -482,6 +507,7 @@ const struct at_case at_cases_users[] = {
 	{ "user_create takes every field", create_takes_every_field },
 	{ "user_create copies its argument", create_copies },
 	{ "user_create without hash, roles, email", empty_texts_and_no_roles },
+	{ "texts end at their NUL", texts_end_at_nul },
 	{ "user with the longest texts", longest_texts },
 	{ "user with the largest numbers", edges_of_numbers },
 	{ "user_create: name taken", create_name_taken },

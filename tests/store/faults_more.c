@@ -39,6 +39,18 @@ create_takes_id(void *ctx, const struct authtok_user *user, int64_t *ret_id)
 	return err;
 }
 
+/* A NUL is a byte like others when more follows it. */
+static enum authtok_err
+create_beyond_nul(void *ctx, const struct authtok_user *user, int64_t *ret_id)
+{
+	struct authtok_user other = *user;
+	size_t len = strlen(other.name);
+
+	if (len < AUTHTOK_NAME_MAX && other.name[len + 1])
+		other.name[len] = '_';
+	return right->user_create(ctx, &other, ret_id);
+}
+
 static enum authtok_err
 create_enabled(void *ctx, const struct authtok_user *user, int64_t *ret_id)
 {
@@ -83,6 +95,13 @@ list_without_hash(void *ctx, int64_t after, struct authtok_user *ret,
 	for (i = 0; i < *ret_count; i++)
 		ret[i].hash[0] = '\0';
 	return err;
+}
+
+static enum authtok_err
+list_at_least_one(void *ctx, int64_t after, struct authtok_user *ret,
+    size_t cap, size_t *ret_count)
+{
+	return right->user_list(ctx, after, ret, cap ? cap : 1, ret_count);
 }
 
 static enum authtok_err
@@ -325,6 +344,19 @@ update_replaces_row(void *ctx, const struct authtok_session *next, uint32_t gen,
 }
 
 static enum authtok_err
+update_asks_for_disabled(void *ctx, const struct authtok_session *next,
+    uint32_t gen, uint32_t branch, bool durable)
+{
+	struct authtok_session s;
+	struct authtok_owner owner;
+
+	if (right->session_find(ctx, next->sid, &s, &owner) == AUTHTOK_OK &&
+	    owner.disabled)
+		return AUTHTOK_ECHANGED;
+	return right->session_update(ctx, next, gen, branch, durable);
+}
+
+static enum authtok_err
 revoke_of_nothing_is_ok(
     void *ctx, const uint8_t *sid, const struct authtok_when *when)
 {
@@ -399,6 +431,12 @@ const struct fault small_faults[] = {
 		.user_find = find_follows_pointer } },
 	{ "the caller's id is taken", "user_create gives id and version",
 	    { .user_create = create_takes_id } },
+	{ "a text goes on after its NUL", "texts end at their NUL",
+	    { .user_create = create_beyond_nul } },
+	{ "a list has room for one", "lists with room for none",
+	    { .user_list = list_at_least_one } },
+	{ "a store has a policy", "session_update has no policy",
+	    { .session_update = update_asks_for_disabled } },
 	{ "users begin enabled", "user_create takes every field",
 	    { .user_create = create_enabled } },
 	{ "no hash is some hash", "user_create without hash, roles, email",

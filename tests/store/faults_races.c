@@ -108,6 +108,43 @@ create_in_between(void *ctx, const struct authtok_session *session,
 	return err;
 }
 
+/* The session is read before a change of the user, the owner after it. */
+static enum authtok_err
+find_in_two_reads(void *ctx, const uint8_t *sid, struct authtok_session *ret,
+    struct authtok_owner *ret_owner)
+{
+	struct authtok_session later;
+	enum authtok_err err = right->session_find(ctx, sid, ret, ret_owner);
+
+	pthread_mutex_lock(&meeting.mutex);
+	meeting.between++;
+	pthread_cond_broadcast(&meeting.moved);
+	while (!meeting.half_done)
+		pthread_cond_wait(&meeting.moved, &meeting.mutex);
+	pthread_mutex_unlock(&meeting.mutex);
+	if (err)
+		return err;
+	return right->session_find(ctx, sid, &later, ret_owner);
+}
+
+static enum authtok_err
+update_between_reads(void *ctx, const struct authtok_user *user,
+    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+{
+	enum authtok_err err;
+
+	pthread_mutex_lock(&meeting.mutex);
+	while (meeting.between == 0)
+		pthread_cond_wait(&meeting.moved, &meeting.mutex);
+	pthread_mutex_unlock(&meeting.mutex);
+	err = right->user_update(ctx, user, end, keep, when);
+	pthread_mutex_lock(&meeting.mutex);
+	meeting.half_done = true;
+	pthread_cond_broadcast(&meeting.moved);
+	pthread_mutex_unlock(&meeting.mutex);
+	return err;
+}
+
 /* A rotation that was decided before a revocation is answered with OK. */
 static enum authtok_err
 update_answers_revoked(void *ctx, const struct authtok_session *next,
@@ -143,6 +180,9 @@ const struct fault race_faults[] = {
 	{ "disabling in two steps", "race: session_create against disabling",
 	    { .user_update = disable_in_two_steps,
 		.session_create = create_in_between } },
+	{ "session and owner are two reads", "race: session_find is one read",
+	    { .session_find = find_in_two_reads,
+		.user_update = update_between_reads } },
 	{ "a revoked session rotates",
 	    "race: session_update against session_revoke",
 	    { .session_update = update_answers_revoked } },
