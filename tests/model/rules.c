@@ -9,7 +9,7 @@
 
 #include "session/rotation.h"
 
-/* ---- the specification ---------------------------------------------------- */
+/* ---- the specification ------------------------------------------------- */
 static bool
 in_ring(const struct model_state *s, int16_t gen, int16_t key)
 {
@@ -110,7 +110,7 @@ model_specify(const struct model_policy *policy, const struct model_state *s,
 	r->next.alive = 0;
 }
 
-/* ---- rows ----------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------- */
 #define NOW    INT64_C(1000000)
 #define LEEWAY 10
 #define IDLE   86400

@@ -238,7 +238,7 @@ START_TEST(rule_is_the_specification_beyond_bad_ends)
 }
 END_TEST
 
-/* ---- faults --------------------------------------------------------------- */
+/* ---- faults ------------------------------------------------------------ */
 enum fault {
 	NO_FAULT,
 	KEY_IGNORED,

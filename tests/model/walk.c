@@ -9,7 +9,7 @@
 
 #define GOAL 3 /* different tokens accepted from thief and victim: shadowed */
 
-/* ---- a set of fixed-size keys that remembers their order ------------------ */
+/* ---- a set of fixed-size keys that remembers their order --------------- */
 struct set {
 	size_t size, count, cap; /* cap: slots, a power of two */
 	uint8_t *items;
@@ -86,7 +86,7 @@ set_free(struct set *s)
 	free(s->slots);
 }
 
-/* ---- the world ------------------------------------------------------------ */
+/* ---- the world --------------------------------------------------------- */
 enum {
 	REQUEST,
 	REPLY
@@ -376,7 +376,7 @@ explore(struct walk *k)
 	}
 }
 
-/* ---- lost replies; the retry always comes before the leeway is over ------- */
+/* ---- lost replies; the retry always comes before the leeway is over ---- */
 struct quick {
 	struct model_state srv;
 	int16_t fresh, tok, pend, owe, nkey;

@@ -161,6 +161,22 @@ START_TEST(r2_by_key_at_any_age)
 }
 END_TEST
 
+/* Each byte of the MAC counts. */
+START_TEST(r2_key_is_compared_whole)
+{
+	for (size_t i = 0; i < AUTHTOK_RETRY_LEN; i++) {
+		struct authtok_session row = fixture();
+		uint8_t mac[AUTHTOK_RETRY_LEN];
+
+		remember(&row, 4, 7);
+		memcpy(mac, key(7), sizeof(mac));
+		mac[i] ^= 0x80;
+		ck_assert_int_eq(
+		    present(&balanced, &row, 4, 1, mac), AT_REPLACE);
+	}
+}
+END_TEST
+
 START_TEST(r2_key_leaves_no_leeway_to_others)
 {
 	struct authtok_session row = fixture();
@@ -532,6 +548,7 @@ add_rules(TCase *tc)
 	tcase_add_loop_test(
 	    tc, r2_leeway_edges, 0, sizeof(leeways) / sizeof(leeways[0]));
 	tcase_add_test(tc, r2_by_key_at_any_age);
+	tcase_add_test(tc, r2_key_is_compared_whole);
 	tcase_add_test(tc, r2_key_leaves_no_leeway_to_others);
 	tcase_add_test(tc, r2_unremembered_key_has_the_leeway);
 	tcase_add_test(tc, r3_replaces_the_unused_child);

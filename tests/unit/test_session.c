@@ -113,7 +113,7 @@ START_TEST(engine_is_lent)
 }
 END_TEST
 
-/* ---- refreshing ----------------------------------------------------------- */
+/* ---- refreshing -------------------------------------------------------- */
 START_TEST(refresh_checks_its_arguments)
 {
 	struct authtok_client client = AUTHTOK_CLIENT_INIT;
@@ -325,7 +325,7 @@ START_TEST(purge_removes_what_has_expired)
 }
 END_TEST
 
-/* ---- many at once --------------------------------------------------------- */
+/* ---- many at once ------------------------------------------------------ */
 #define THREADS 64
 
 struct caller {
