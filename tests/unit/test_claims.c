@@ -389,14 +389,16 @@ START_TEST(session_ids)
 }
 END_TEST
 
+#define SEVENTEEN                                                       \
+	"[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\"," \
+	"\"k\",\"l\",\"m\",\"n\",\"o\",\"p\",\"q\"]"
+
 START_TEST(roles)
 {
 	static const char *const bad[] = { "\"admin\"", "[\"Admin\"]", "[\"\"]",
 		"[\"1a\"]", "[\"a b\"]", "[\"a\",\"a\"]", "[null]", "[\"a\",1]",
 		"[[\"admin\"]]", "[{\"a\":1}]", "[\"a\",\"\\u0061\"]",
-		"[\"abcdefghijklmnopqrstuvwxyz1234567\"]",
-		"[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\","
-		"\"k\",\"l\",\"m\",\"n\",\"o\",\"p\",\"q\"]",
+		"[\"abcdefghijklmnopqrstuvwxyz1234567\"]", SEVENTEEN,
 		"{\"admin\":true}", "\"user,admin\"" };
 	size_t i;
 

@@ -457,9 +457,8 @@ START_TEST(random_tokens_suit_atob_and_verify)
 				AUTHTOK_TOKEN_MAX + 1, &f.len, NULL),
 			    0);
 			dot = strchr(f.token, '.') + 1;
-			ck_assert_uint_eq(strcspn(dot, "-_"),
-			    strcspn(dot, ".") +
-				strcspn(strchr(dot, '.'), "-_"));
+			ck_assert_uint_eq(
+			    strcspn(dot, "-_."), strcspn(dot, "."));
 			ck_assert_int_eq(
 			    authtok_verify(engine, f.token, f.len, f.claims),
 			    0);

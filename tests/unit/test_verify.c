@@ -6,10 +6,11 @@
 #include "forge.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Allocations that the objects of this program ask for: see flags.mk. */
-static unsigned long allocations;
+static atomic_ulong allocations;
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
