@@ -97,6 +97,26 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* Strings are passed over in words: each byte at each place of one. */
+START_TEST(each_byte_at_each_place)
+{
+	char text[27];
+	size_t at;
+	int c;
+
+	for (at = 1; at < 25; at++)
+		for (c = 0; c < 256; c++) {
+			memset(text, 'a', sizeof(text));
+			text[0] = '"';
+			text[25] = '"';
+			text[26] = ' ';
+			text[at] = (char)c;
+			ck_assert_int_eq(check(text, 27, 1) == 0,
+			    c >= ' ' && c < 0x80 && c != '"' && c != '\\');
+		}
+}
+END_TEST
+
 /* No part of a good object or string is good; nor is it with one byte more. */
 START_TEST(truncations_and_extensions)
 {
@@ -397,6 +417,7 @@ main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, accepts);
 	tcase_add_test(t, refuses);
+	tcase_add_test(t, each_byte_at_each_place);
 	tcase_add_test(t, truncations_and_extensions);
 	tcase_add_test(t, names_the_fault_and_its_place);
 	tcase_add_test(t, arguments);
