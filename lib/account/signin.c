@@ -100,9 +100,8 @@ open_session(struct attempt *try, struct authtok_tokens *ret_tokens)
 		if (err != AUTHTOK_OK)
 			return err;
 	}
-	err = authtok_session_open(
+	return authtok_session_open(
 	    try->sessions, &try->user, try->client, ret_tokens);
-	return err == AUTHTOK_EUNKNOWN ? AUTHTOK_ECHANGED : err;
 }
 
 static enum authtok_err

@@ -322,12 +322,10 @@ at_throttle_finish(struct at_throttle *throttle,
 		/* entries under way stay where they are */
 		entry = find(&throttle->tables[i], ticket->tags[i]);
 		entry->under_way--;
-		if (end == AT_THROTTLE_FAILED) {
+		if (end == AT_THROTTLE_FAILED)
 			count_failure(&throttle->tables[i], entry, now);
-		} else if (end == AT_THROTTLE_PASSED && i == AT_THROTTLE_PAIR) {
+		else if (end == AT_THROTTLE_PASSED && i == AT_THROTTLE_PAIR)
 			entry->failures = 0;
-			entry->closed = 0;
-		}
 	}
 	pthread_cond_broadcast(&throttle->finished);
 	pthread_mutex_unlock(&throttle->lock);

@@ -24,9 +24,10 @@ struct hash_spy {
 	unsigned running, peak;
 	unsigned long long passes; /* of the last Argon2 */
 	size_t memory;
-	bool cheap;     /* do not really compute Argon2id */
-	bool no_memory; /* fail */
-	bool hold;      /* nobody leaves while this is set */
+	unsigned long long longest; /* password */
+	bool cheap;                 /* do not really compute Argon2id */
+	unsigned no_memory;         /* so many fail from now on */
+	bool hold;                  /* nobody leaves while this is set */
 };
 
 static struct hash_spy spy = { .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -44,7 +45,9 @@ spy_begin(unsigned *counter)
 	pthread_cond_broadcast(&spy.changed);
 	while (spy.hold)
 		pthread_cond_wait(&spy.changed, &spy.lock);
-	fails = spy.no_memory;
+	fails = spy.no_memory > 0;
+	if (fails)
+		spy.no_memory--;
 	pthread_mutex_unlock(&spy.lock);
 	return !fails;
 }
@@ -59,9 +62,11 @@ spy_end(int result)
 }
 
 static void
-spy_cost(unsigned long long passes, size_t memory)
+spy_cost(unsigned long long passes, size_t memory, unsigned long long len)
 {
 	pthread_mutex_lock(&spy.lock);
+	if (len > spy.longest)
+		spy.longest = len;
 	spy.passes = passes;
 	spy.memory = memory;
 	pthread_mutex_unlock(&spy.lock);
@@ -93,7 +98,8 @@ spy_reset(void)
 	spy.argon2 = spy.crypts = spy.peak = 0;
 	spy.passes = 0;
 	spy.memory = 0;
-	spy.no_memory = false;
+	spy.no_memory = 0;
+	spy.longest = 0;
 	pthread_mutex_unlock(&spy.lock);
 }
 
@@ -114,7 +120,7 @@ crypto_pwhash(unsigned char *const out, unsigned long long out_len,
 	    unsigned long long, const unsigned char *, unsigned long long,
 	    size_t, int) = dlsym(RTLD_NEXT, "crypto_pwhash");
 
-	spy_cost(passes, memory);
+	spy_cost(passes, memory, len);
 	if (!spy_begin(&spy.argon2))
 		return spy_end(spy_no_memory());
 	if (spy.cheap)
@@ -134,7 +140,7 @@ crypto_pwhash_str_alg(char out[128], const char *const password,
 	unsigned char salt[16], hash[32];
 	char salt_text[32], hash_text[64], text[192] = "";
 
-	spy_cost(passes, memory);
+	spy_cost(passes, memory, len);
 	if (!spy_begin(&spy.argon2))
 		return spy_end(spy_no_memory());
 	if (!spy.cheap)

@@ -244,7 +244,7 @@ START_TEST(construction)
 	REFUSED(memory);
 	config.hash_slots = 100000;
 	REFUSED(memory);
-	spy.no_memory = true;
+	spy.no_memory = 1;
 	ck_assert_int_eq(authtok_accounts_new(&config, engine, memory, &made),
 	    AUTHTOK_ENOMEM);
 	ck_assert_ptr_null(made);
@@ -303,7 +303,7 @@ END_TEST
 
 START_TEST(no_memory_at_sign_up)
 {
-	spy.no_memory = true;
+	spy.no_memory = 1;
 	ck_assert_int_eq(
 	    sign_up("anna", "anna@example.org", PASSWORD), AUTHTOK_ENOMEM);
 	ck_assert_uint_eq(user_count(), 0);

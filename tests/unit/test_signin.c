@@ -136,6 +136,7 @@ assert_costs_one(const char *name, const char *password, size_t len,
 	ck_assert_uint_eq(spy.crypts, crypts);
 	ck_assert_uint_eq(spy.passes, 2);
 	ck_assert_uint_eq(spy.memory, 19456 * 1024);
+	ck_assert_uint_le(spy.longest, AUTHTOK_PASSWORD_MAX);
 	ck_assert_uint_eq(fault.writes, 0);
 	ck_assert_uint_eq(tokens.access_len, 0);
 }
@@ -202,7 +203,10 @@ START_TEST(a_foreign_hash_is_replaced)
 	put_hash("anna", foreign[_i]);
 	ck_assert_int_eq(sign_in("anna", "wrong"), AUTHTOK_EPASSWORD);
 	ck_assert_str_eq(stored("anna").hash, foreign[_i]);
+	fault.calls = 0;
 	ck_assert_int_eq(sign_in("anna", PASSWORD), AUTHTOK_OK);
+	/* find, update, create */
+	ck_assert_uint_eq(fault.calls, 3);
 	user = stored("anna");
 	ck_assert(starts_with(user.hash, CURRENT));
 	ck_assert_int_eq(user.version, 3);
@@ -377,12 +381,18 @@ END_TEST
 START_TEST(no_memory_is_no_verdict)
 {
 	(void)add_anna();
-	spy.no_memory = true;
+	spy.no_memory = 1;
 	ck_assert_int_eq(sign_in("anna", PASSWORD), AUTHTOK_ENOMEM);
+	spy.no_memory = 1;
 	ck_assert_int_eq(sign_in("anna", "wrong"), AUTHTOK_ENOMEM);
+	spy.no_memory = 1;
 	ck_assert_int_eq(sign_in("nobody", PASSWORD), AUTHTOK_ENOMEM);
 	put_hash("anna", BCRYPT);
+	spy.no_memory = 1;
 	ck_assert_int_eq(sign_in("anna", PASSWORD), AUTHTOK_ENOMEM);
+	spy.no_memory = 1;
+	ck_assert_int_eq(sign_in("anna", "wrong"), AUTHTOK_ENOMEM);
+	ck_assert_uint_eq(spy.no_memory, 0);
 }
 END_TEST
 

@@ -263,6 +263,18 @@ START_TEST(failures_are_forgotten)
 }
 END_TEST
 
+START_TEST(a_failure_is_remembered_from_its_own_time)
+{
+	set_up(0, BEYOND, BEYOND, 30);
+	ck_assert_uint_eq(attempt("anna", HERE, NOW, AT_THROTTLE_PASSED), 0);
+	ck_assert_uint_eq(miss("anna", HERE, NOW + 299), 0);
+	ck_assert_uint_eq(miss("anna", HERE, NOW + 301), 0);
+	/* the second, not the first again */
+	ck_assert_uint_eq(miss("anna", HERE, NOW + 301), 2);
+	at_throttle_free(throttle);
+}
+END_TEST
+
 START_TEST(guesses_in_a_day)
 {
 	unsigned through;
@@ -286,6 +298,9 @@ START_TEST(a_clock_that_is_set_back)
 	/* by a year: closed for no longer than the longest delay */
 	ck_assert_uint_le(miss("anna", HERE, NOW - 31536000), 300);
 	ck_assert_uint_eq(miss("anna", HERE, NOW - 31536000 + 300), 0);
+	/* and forgetting goes on by the new time */
+	ck_assert_uint_eq(miss("anna", HERE, NOW - 31536000 + 3000), 0);
+	ck_assert_uint_eq(miss("anna", HERE, NOW - 31536000 + 3000), 1);
 	at_throttle_free(throttle);
 }
 END_TEST
@@ -323,6 +338,40 @@ START_TEST(a_flood_does_not_wash_it_out)
 		(void)miss(name, address, NOW);
 	}
 	ck_assert_uint_ge(miss("anna", "10.9.9.9", NOW), 1);
+	at_throttle_free(throttle);
+}
+END_TEST
+
+#define IN_FLIGHT 300
+
+/* Those under way are counted in the end, whatever comes between. */
+START_TEST(a_flood_does_not_wash_out_what_is_under_way)
+{
+	static struct at_throttle_ticket tickets[IN_FLIGHT];
+	char name[32], address[32];
+	unsigned i, wait;
+
+	set_up(BEYOND, 0, BEYOND, 30);
+	for (i = 0; i < IN_FLIGHT; i++) {
+		snprintf(name, sizeof(name), "user%u", i);
+		snprintf(address, sizeof(address), "10.0.%u.1", i % 250);
+		ck_assert_int_eq(at_throttle_begin(throttle, name, address, NOW,
+				     &tickets[i], &wait),
+		    AUTHTOK_OK);
+	}
+	for (i = 0; i < 50000; i++) {
+		snprintf(name, sizeof(name), "noise%u", i);
+		snprintf(
+		    address, sizeof(address), "11.%u.%u.1", i / 250, i % 250);
+		(void)attempt(name, address, NOW, AT_THROTTLE_NEITHER);
+	}
+	for (i = 0; i < IN_FLIGHT; i++)
+		at_throttle_finish(
+		    throttle, &tickets[i], NOW, AT_THROTTLE_FAILED);
+	for (i = 0; i < IN_FLIGHT; i++) {
+		snprintf(name, sizeof(name), "user%u", i);
+		ck_assert_uint_eq(miss(name, HERE, NOW), 1);
+	}
 	at_throttle_free(throttle);
 }
 END_TEST
@@ -427,7 +476,9 @@ main(void)
 	tcase_add_test(tcase, success_clears_the_pair_only);
 	tcase_add_test(tcase, success_and_neither_do_not_count);
 	tcase_add_test(tcase, failures_are_forgotten);
+	tcase_add_test(tcase, a_failure_is_remembered_from_its_own_time);
 	tcase_add_test(tcase, guesses_in_a_day);
+	tcase_add_test(tcase, a_flood_does_not_wash_out_what_is_under_way);
 	tcase_add_test(tcase, a_clock_that_is_set_back);
 	tcase_add_test(tcase, arguments);
 	tcase_add_test(tcase, a_flood_does_not_wash_it_out);
