@@ -182,7 +182,8 @@ check:
 	$(Q)$(MAKE) --no-print-directory run-tests
 
 # ONLY=name runs the programs whose names match
-SELECTED = $(foreach t,$(TEST_BIN) $(TEST_SH),$(if $(findstring $(ONLY),$(t)),$(t)))
+SELECTED = $(foreach t,$(TEST_BIN) $(TEST_SH),$(if \
+	$(or $(if $(ONLY),,all),$(findstring $(ONLY),$(t))),$(t)))
 .PHONY: run-tests
 run-tests: tests
 	$(Q)AUTHD_BIN=$(abspath $(BUILD)/bin/authd) \
