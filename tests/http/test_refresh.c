@@ -165,7 +165,7 @@ START_TEST(the_stock_client_goes_on)
 {
 	struct pair p, q;
 	struct answer a;
-	char key[16];
+	char key[32];
 	int i;
 
 	fresh("gil", &p);

@@ -79,7 +79,7 @@ free_tries(
  */
 START_TEST(known_and_unknown_names_alike)
 {
-	char name[16], from[32];
+	char name[32], from[32];
 	struct answer a;
 	int known, unknown, round = 0;
 
@@ -157,7 +157,7 @@ END_TEST
 /* One prefix and many names: passwords sprayed. */
 START_TEST(a_network_is_held_too)
 {
-	char name[16], from[32];
+	char name[32], from[32];
 	struct answer a;
 	int i;
 
@@ -177,7 +177,7 @@ END_TEST
 /* One account and many networks. */
 START_TEST(an_account_is_held_too)
 {
-	char from[32];
+	char from[64];
 	struct answer a;
 	int i;
 
@@ -196,7 +196,7 @@ END_TEST
 START_TEST(without_a_trusted_proxy_the_header_is_nothing)
 {
 	struct authd d;
-	char from[32];
+	char from[64];
 	struct answer a;
 	int i;
 
