@@ -124,6 +124,7 @@ app_new(struct config *config, struct authtok_store *store,
 	}
 	pthread_mutex_init(&app->lock, NULL);
 	app->config = config;
+	app->store = store;
 	app->log.fd = STDERR_FILENO;
 	app->log.json = config->log_json;
 	app->refs = 1;

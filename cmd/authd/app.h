@@ -21,6 +21,7 @@ struct app_slot;
 struct app {
 	struct config *config;
 	struct log log;
+	struct authtok_store *store; /* borrowed */
 	struct authtok *engine;
 	struct authtok_sessions *sessions;
 	struct authtok_accounts *accounts;

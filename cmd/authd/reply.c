@@ -152,7 +152,7 @@ reply_fail(struct call *call, enum fail fail)
 void
 reply_fail_system(struct call *call, enum authtok_err err, unsigned wait)
 {
-	char seconds[16];
+	char seconds[16], cause[256] = "";
 
 	if (err == AUTHTOK_ETHROTTLED) {
 		snprintf(seconds, sizeof(seconds), "%u", wait > 0 ? wait : 1);
@@ -169,9 +169,12 @@ reply_fail_system(struct call *call, enum authtok_err err, unsigned wait)
 		reply_fail(call, FAIL_BUSY);
 		return;
 	}
+	if (err == AUTHTOK_ESTORE)
+		authtok_store_explain(call->app->store, cause, sizeof(cause));
 	log_event(&call->app->log, "error",
 	    err == AUTHTOK_ESTORE ? "store_error" : "failure", "path",
-	    call->req->path, "cause", authtok_strerror(err), NULL);
+	    call->req->path, "cause",
+	    cause[0] != '\0' ? cause : authtok_strerror(err), NULL);
 	http_add(call->res, "Retry-After", "10");
 	reply_fail(call, FAIL_UNAVAILABLE);
 }

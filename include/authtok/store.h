@@ -227,6 +227,13 @@ struct authtok_store_ops {
 	 */
 	enum authtok_err (*purge)(void *ctx, int64_t now, int64_t idle_before,
 	    size_t limit, size_t *ret_count);
+
+	/*
+	 * For logs: a sentence on the last EBUSY or ESTORE of this handle, into
+	 * buf (size bytes, >= 1); "" when there was none. Never the content of
+	 * a record.
+	 */
+	void (*explain)(void *ctx, char *buf, size_t size);
 };
 
 /* A backend behind its vtable. Filled by the backend's constructor. */
@@ -240,6 +247,13 @@ struct authtok_store {
  * Errors: EINVAL, ENOMEM.
  */
 enum authtok_err authtok_store_memory(struct authtok_store **ret_store);
+
+/*
+ * A sentence for the log on the last failure of the store, of whatever thread,
+ * into buf (size bytes); "" when there was none.
+ */
+void authtok_store_explain(
+    const struct authtok_store *store, char *buf, size_t size);
 
 /* Close any store that a constructor gave. Nobody may be using it. */
 void authtok_store_close(struct authtok_store *store);

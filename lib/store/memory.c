@@ -69,6 +69,15 @@ memory_close(void *ctx)
 	memory_free(m);
 }
 
+/* It is never busy and never breaks. */
+static void
+memory_explain(void *ctx, char *buf, size_t size)
+{
+	(void)ctx;
+	(void)size;
+	buf[0] = '\0';
+}
+
 static const struct authtok_store_ops memory_ops = {
 	.version = AUTHTOK_STORE_VERSION,
 	.close = memory_close,
@@ -88,6 +97,7 @@ static const struct authtok_store_ops memory_ops = {
 	.session_delete = at_memory_session_delete,
 	.revoked_since = at_memory_revoked_since,
 	.purge = at_memory_purge,
+	.explain = memory_explain,
 };
 
 static uint32_t
@@ -128,6 +138,16 @@ fail:
 		memory_free(m);
 	free(store);
 	return AUTHTOK_ENOMEM;
+}
+
+void
+authtok_store_explain(const struct authtok_store *store, char *buf, size_t size)
+{
+	if (!buf || size == 0)
+		return;
+	buf[0] = '\0';
+	if (store)
+		store->ops->explain(store->ctx, buf, size);
 }
 
 /* A constructor allocates the store itself apart from the context. */

@@ -27,6 +27,7 @@ close_all(struct at_sqlite *db)
 	at_conn_close(&db->writer_conn);
 	at_pool_destroy(&db->writer);
 	at_pool_destroy(&db->readers);
+	pthread_mutex_destroy(&db->fault_lock);
 	pthread_mutex_destroy(&db->sweep_lock);
 	free(db);
 }
@@ -56,6 +57,7 @@ static const struct authtok_store_ops ops = {
 	.session_delete = at_sqlite_session_delete,
 	.revoked_since = at_sqlite_revoked_since,
 	.purge = at_sqlite_purge,
+	.explain = at_sqlite_explain,
 };
 
 static enum authtok_err
@@ -157,7 +159,11 @@ new_db(int busy_ms)
 		goto out_writer;
 	if (pthread_mutex_init(&db->sweep_lock, NULL) != 0)
 		goto out_readers;
+	if (pthread_mutex_init(&db->fault_lock, NULL) != 0)
+		goto out_sweep;
 	return db;
+out_sweep:
+	pthread_mutex_destroy(&db->sweep_lock);
 out_readers:
 	at_pool_destroy(&db->readers);
 out_writer:

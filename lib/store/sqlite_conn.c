@@ -252,8 +252,56 @@ run(struct at_conn *conn, enum at_stmt id)
 	return rc == SQLITE_OK ? at_stmt_run(stmt) : rc;
 }
 
+/*
+ * SQLite keeps the result of the last call on the connection; constraints are
+ * answers, not faults.
+ */
+void
+at_fault_note(struct at_sqlite *db, const struct at_conn *conn)
+{
+	int rc = sqlite3_extended_errcode(conn->db);
+	int os = sqlite3_system_errno(conn->db);
+	char room[64];
+	const char *reason = "";
+
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+	case SQLITE_CONSTRAINT:
+		return;
+	default:
+		break;
+	}
+	if (os != 0 && (rc & 0xff) != SQLITE_BUSY)
+		reason = strerror_r(os, room, sizeof(room));
+	pthread_mutex_lock(&db->fault_lock);
+	(void)snprintf(db->fault, sizeof(db->fault), "%s (SQLite %d)%s%s",
+	    sqlite3_errstr(rc), rc, reason[0] != '\0' ? ": " : "", reason);
+	pthread_mutex_unlock(&db->fault_lock);
+}
+
+void
+at_fault_waited(struct at_sqlite *db)
+{
+	pthread_mutex_lock(&db->fault_lock);
+	(void)snprintf(db->fault, sizeof(db->fault),
+	    "waited %d ms for a connection", db->busy_ms);
+	pthread_mutex_unlock(&db->fault_lock);
+}
+
+void
+at_sqlite_explain(void *ctx, char *buf, size_t size)
+{
+	struct at_sqlite *db = ctx;
+
+	pthread_mutex_lock(&db->fault_lock);
+	(void)snprintf(buf, size, "%s", db->fault);
+	pthread_mutex_unlock(&db->fault_lock);
+}
+
 static enum authtok_err
-transact(struct at_conn *conn,
+transact(struct at_sqlite *db, struct at_conn *conn,
     enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg)
 {
 	enum authtok_err err;
@@ -263,11 +311,15 @@ transact(struct at_conn *conn,
 	 * gets BUSY_SNAPSHOT, which no busy timeout cures */
 	if (rc == SQLITE_OK)
 		rc = run(conn, AT_STMT_BEGIN);
-	if (rc != SQLITE_OK)
+	if (rc != SQLITE_OK) {
+		at_fault_note(db, conn);
 		return at_conn_err(rc);
+	}
 	err = op(conn, arg);
 	if (err == AUTHTOK_OK)
 		err = at_conn_err(run(conn, AT_STMT_COMMIT));
+	/* before the rollback, which is a success */
+	at_fault_note(db, conn);
 	/* a full disk or a failed write may have ended it already */
 	if (!sqlite3_get_autocommit(conn->db))
 		(void)run(conn, AT_STMT_ROLLBACK);
@@ -281,9 +333,11 @@ at_sqlite_write(struct at_sqlite *db,
 	struct at_conn *conn = at_pool_get(&db->writer, db->busy_ms);
 	enum authtok_err err;
 
-	if (conn == NULL)
+	if (conn == NULL) {
+		at_fault_waited(db);
 		return AUTHTOK_EBUSY;
-	err = transact(conn, op, arg);
+	}
+	err = transact(db, conn, op, arg);
 	at_pool_put(&db->writer, conn);
 	return err;
 }
@@ -296,6 +350,7 @@ at_sqlite_write(struct at_sqlite *db,
 enum authtok_err
 at_lease_point(struct at_sqlite *db, struct at_lease *lease)
 {
+	lease->db = db;
 	lease->pool = &db->writer;
 	lease->conn = at_pool_try(&db->writer);
 	return lease->conn != NULL ? AUTHTOK_OK : at_lease_reader(db, lease);
@@ -304,13 +359,18 @@ at_lease_point(struct at_sqlite *db, struct at_lease *lease)
 enum authtok_err
 at_lease_reader(struct at_sqlite *db, struct at_lease *lease)
 {
+	lease->db = db;
 	lease->pool = &db->readers;
 	lease->conn = at_pool_get(&db->readers, db->busy_ms);
-	return lease->conn != NULL ? AUTHTOK_OK : AUTHTOK_EBUSY;
+	if (lease->conn != NULL)
+		return AUTHTOK_OK;
+	at_fault_waited(db);
+	return AUTHTOK_EBUSY;
 }
 
 void
 at_lease_end(struct at_lease *lease)
 {
+	at_fault_note(lease->db, lease->conn);
 	at_pool_put(lease->pool, lease->conn);
 }

@@ -92,6 +92,9 @@ struct at_sqlite {
 	struct at_pool readers;
 	struct at_conn writer_conn;
 	struct at_conn reader_conns[AT_SQLITE_READERS];
+	/* what went wrong last, for people */
+	pthread_mutex_t fault_lock;
+	char fault[192];
 	/* where purge goes on; see sqlite_purge.c */
 	pthread_mutex_t sweep_lock;
 	int64_t session_cursor;
@@ -100,6 +103,7 @@ struct at_sqlite {
 
 /* A connection that was taken for a while. */
 struct at_lease {
+	struct at_sqlite *db;
 	struct at_pool *pool;
 	struct at_conn *conn;
 };
@@ -164,6 +168,12 @@ enum authtok_err at_sqlite_write(struct at_sqlite *db,
 enum authtok_err at_lease_point(struct at_sqlite *db, struct at_lease *lease);
 enum authtok_err at_lease_reader(struct at_sqlite *db, struct at_lease *lease);
 void at_lease_end(struct at_lease *lease);
+
+/* Remember for at_sqlite_explain what last failed on the connection, if it did. */
+void at_fault_note(struct at_sqlite *db, const struct at_conn *conn);
+/* The same of a wait in the queue that took too long. */
+void at_fault_waited(struct at_sqlite *db);
+void at_sqlite_explain(void *ctx, char *buf, size_t size);
 
 /* ---- sqlite_schema.c ------------------------------------------------------ */
 

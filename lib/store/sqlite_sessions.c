@@ -353,9 +353,12 @@ at_sqlite_session_update(void *ctx, const struct authtok_session *next,
 	pack_rotation(next, rotation);
 	pack_cas(gen, branch, cas);
 	conn = at_pool_get(&db->writer, db->busy_ms);
-	if (conn == NULL)
+	if (conn == NULL) {
+		at_fault_waited(db);
 		return AUTHTOK_EBUSY;
+	}
 	err = swap(conn, &args, durable);
+	at_fault_note(db, conn);
 	at_pool_put(&db->writer, conn);
 	return err;
 }

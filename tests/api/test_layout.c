@@ -13,7 +13,7 @@ START_TEST(vtable_is_pinned_to_its_version)
 {
 	ck_assert_uint_eq(AUTHTOK_STORE_VERSION, 1);
 	ck_assert_uint_eq(
-	    sizeof(struct authtok_store_ops), 18 * sizeof(void *));
+	    sizeof(struct authtok_store_ops), 19 * sizeof(void *));
 	ck_assert_uint_eq(offsetof(struct authtok_store_ops, version), 0);
 	ck_assert_uint_eq(
 	    offsetof(struct authtok_store_ops, close), sizeof(void *));

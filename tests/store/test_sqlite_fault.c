@@ -195,11 +195,13 @@ START_TEST(test_full_database)
 	struct authtok_user user;
 	enum authtok_err err = AUTHTOK_OK;
 	int64_t id = 0, first = 0;
-	char name[32];
+	char name[32], why[128];
 	int i;
 
 	make_user(&user, "ann");
 	ck_assert_int_eq(OP(store, user_create, &user, &first), AUTHTOK_OK);
+	authtok_store_explain(store, why, sizeof(why));
+	ck_assert_str_eq(why, "");
 	raw_exec(writer, "PRAGMA max_page_count = 1"); /* as many as it has */
 	for (i = 0; i < 100 && err == AUTHTOK_OK; i++) {
 		snprintf(name, sizeof(name), "user%d", i);
@@ -209,8 +211,13 @@ START_TEST(test_full_database)
 		err = OP(store, user_create, &user, &id);
 	}
 	ck_assert_int_eq(err, AUTHTOK_ESTORE);
+	/* the log can say why, also after other operations went well */
+	authtok_store_explain(store, why, sizeof(why));
+	ck_assert_ptr_nonnull(strstr(why, "full"));
 	ck_assert_int_eq(
 	    OP(store, user_find_name, name, &user), AUTHTOK_EUNKNOWN);
+	authtok_store_explain(store, why, 4);
+	ck_assert_uint_eq(strlen(why), 3);
 	for (i = 0, err = AUTHTOK_OK; i < 100 && err == AUTHTOK_OK; i++) {
 		make_session(&session, first, (uint32_t)i);
 		err = OP(store, session_create, &session, 1, 0, &at_noon);
