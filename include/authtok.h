@@ -93,6 +93,7 @@ enum authtok_err {
 	    0x30a, /* refresh token reused: the session is ended */
 	AUTHTOK_EPASSWORD = 0x30b, /* wrong password */
 	AUTHTOK_EDISABLED = 0x30c, /* the account is disabled */
+	AUTHTOK_ETAMPERED = 0x30d, /* the audit log is not as it was written */
 
 	AUTHTOK_ENAME = 0x401,  /* user name taken */
 	AUTHTOK_EEMAIL = 0x402, /* e-mail address taken */
@@ -180,6 +181,42 @@ enum authtok_err authtok_keys_add_jwks(struct authtok_keys *keys,
 enum authtok_err authtok_keys_generate(
     const char *kid, char *buf, size_t size, size_t *ret_len);
 
+/* A revocation that access tokens must hear of until `until`. */
+struct authtok_revocation {
+	int64_t seq;                  /* grows; the store's cursor */
+	int64_t user_id;              /* 0: of one session */
+	int64_t epoch;                /* least epoch that is still good */
+	uint8_t sid[AUTHTOK_SID_LEN]; /* when user_id is 0 */
+	int64_t at;
+	int64_t until;
+};
+
+/*
+ * A revocation set: which sessions, and which epochs of users, are good no
+ * more. An object of its own that engines share, so that a new engine forgets
+ * nothing; read without a lock by authtok_verify. It holds a revocation until
+ * its time is over, so it is bounded by what one access lifetime can bring.
+ */
+struct authtok_revocations;
+
+/* Errors: EINVAL, ENOMEM. */
+enum authtok_err authtok_revocations_new(
+    struct authtok_revocations **ret_revocations);
+/* Every engine over it must be gone. */
+void authtok_revocations_free(struct authtok_revocations *revocations);
+
+/*
+ * Add count revocations; the same one twice is harmless, seq is not looked at,
+ * one whose time is over at now is ignored. Any thread, any time.
+ * Errors: EINVAL, ENOMEM (some may have been added).
+ */
+enum authtok_err authtok_revocations_add(
+    struct authtok_revocations *revocations,
+    const struct authtok_revocation *events, size_t count, int64_t now);
+
+/* How many it holds, those whose time is over included until they are dropped. */
+size_t authtok_revocations_count(const struct authtok_revocations *revocations);
+
 /*
  * The engine: keys and settings, immutable, shared by all threads.
  */
@@ -198,13 +235,14 @@ struct authtok_config {
 	bool omit_id;           /* leave the number "id" out of new tokens */
 	int64_t (*now)(void *arg); /* NULL: the system's clock */
 	void *now_arg;
+	struct authtok_revocations *revocations; /* borrowed; NULL: none */
 };
 
 /* Defaults: no issuer, no audience (set both), 3600 s, 0 s, 30 s. */
 #define AUTHTOK_CONFIG_INIT                                                   \
 	{                                                                     \
 		sizeof(struct authtok_config), NULL, NULL, NULL, 3600, 0, 30, \
-		    false, false, NULL, NULL                                  \
+		    false, false, NULL, NULL, NULL                            \
 	}
 
 /* Errors: EINVAL, ENOMEM, ECRYPTO, EKEY (no signing key, or two). */
@@ -253,7 +291,8 @@ bool authtok_claims_has_role(
  * 5.2), then the claims (RFC 7519 section 4.1), in the order of the manual.
  * There is no way to see the claims of a token that did not verify.
  * Allocates nothing, takes no lock.
- * Errors: EINVAL, EFORMAT, EALG, EKEY, ESIG, EEXPIRED, EEARLY, ECLAIM, ECRYPTO.
+ * Errors: EINVAL, EFORMAT, EALG, EKEY, ESIG, EEXPIRED, EEARLY, ECLAIM,
+ * EREVOKED, ECRYPTO.
  */
 enum authtok_err authtok_verify(const struct authtok *engine, const char *token,
     size_t len, struct authtok_claims *claims);

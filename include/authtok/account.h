@@ -33,6 +33,7 @@ struct authtok_accounts_config {
 	 * account, and per prefix. */
 	unsigned free_pair, free_account, free_prefix;
 	unsigned delay_max; /* longest delay for one account, seconds, <= 30 */
+	const struct authtok_audit *audit; /* borrowed; NULL: no records */
 };
 
 /* Defaults: user, moderator, admin; sign-up as user; throttled. roles and
@@ -40,7 +41,7 @@ struct authtok_accounts_config {
 #define AUTHTOK_ACCOUNTS_CONFIG_INIT                                       \
 	{                                                                  \
 		sizeof(struct authtok_accounts_config), NULL, NULL, 0, 64, \
-		    true, 5, 20, 50, 30                                    \
+		    true, 5, 20, 50, 30, NULL                              \
 	}
 
 /*
@@ -120,6 +121,19 @@ enum authtok_err authtok_user_list(const struct authtok_accounts *accounts,
 enum authtok_err authtok_user_set_password(
     const struct authtok_accounts *accounts, int64_t id, const char *password,
     size_t password_len);
+/*
+ * Change a user's own password: current is checked, and throttled, as at
+ * sign-in. The epoch rises, and of the sessions those end that end says
+ * (AUTHTOK_END_OTHERS: all but keep). client may be NULL; *ret_wait as in
+ * authtok_signin.
+ * Also: EPASSWORD, EDISABLED, ETHROTTLED, EPWSHORT, EPWLONG, EPWFORM, EPWCOMMON,
+ * ECRYPTO, ENOMEM.
+ */
+enum authtok_err authtok_user_change_password(
+    const struct authtok_accounts *accounts, int64_t id, const char *current,
+    size_t current_len, const char *password, size_t password_len,
+    enum authtok_end end, const uint8_t *keep,
+    const struct authtok_client *client, unsigned *ret_wait);
 /* Replace the password by a hash made elsewhere, in crypt(5) or PHC form:
  * Argon2id, bcrypt, yescrypt, sha512-crypt, sha256-crypt. Ends all sessions and raises the
  * epoch. ENOTSUP: not a hash that can be verified here, or at an absurd cost. */
@@ -134,6 +148,14 @@ enum authtok_err authtok_user_set_disabled(
     const struct authtok_accounts *accounts, int64_t id, bool disabled);
 enum authtok_err authtok_user_remove(
     const struct authtok_accounts *accounts, int64_t id);
+
+/*
+ * Write the failed sign-ins that were counted, by name, network and minute, to
+ * the audit log: call it every minute, and before the end. OK without audit.
+ * Errors: EINVAL, ESTORE, EBUSY (they stay counted).
+ */
+enum authtok_err authtok_accounts_flush(
+    const struct authtok_accounts *accounts);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

@@ -10,6 +10,7 @@
 #define AUTHTOK_SESSION_H
 
 #include <authtok.h>
+#include <authtok/audit.h>
 #include <authtok/store.h>
 
 #ifdef __cplusplus
@@ -38,13 +39,14 @@ struct authtok_sessions_config {
 	int64_t leeway;            /* for clients without retry key, 0 to 300 */
 	enum authtok_rotation rotation;
 	unsigned max_per_user; /* the oldest is ended; 0: no limit */
+	const struct authtok_audit *audit; /* borrowed; NULL: no records */
 };
 
 /* Defaults: 1 day idle, 30 days absolute, 10 s, balanced, 100 a user. */
 #define AUTHTOK_SESSIONS_CONFIG_INIT                                        \
 	{                                                                   \
 		sizeof(struct authtok_sessions_config), 86400, 2592000, 10, \
-		    AUTHTOK_BALANCED, 100                                   \
+		    AUTHTOK_BALANCED, 100, NULL                             \
 	}
 
 /*
@@ -125,6 +127,62 @@ enum authtok_err authtok_session_refresh(
     const struct authtok_sessions *sessions, const char *token, size_t len,
     const char *retry_key, const struct authtok_client *client,
     enum authtok_outcome *ret_outcome, struct authtok_tokens *ret_tokens);
+
+/*
+ * The live sessions (not revoked, not expired) of a user, with sid > after
+ * (NULL: from the first), up to cap; seeds and retry keys are zeroed.
+ * Errors: EINVAL, ESTORE, EBUSY.
+ */
+enum authtok_err authtok_session_list(const struct authtok_sessions *sessions,
+    int64_t user_id, const uint8_t *after, struct authtok_session *ret_sessions,
+    size_t cap, size_t *ret_count);
+
+/*
+ * End one session of a user. On stable storage, and in the engine's revocation
+ * set, before it returns. client may be NULL.
+ * Errors: EINVAL, EUNKNOWN (none of the user's, or not live), ESTORE, EBUSY,
+ * ENOMEM, ECRYPTO.
+ */
+enum authtok_err authtok_session_revoke(const struct authtok_sessions *sessions,
+    int64_t user_id, const uint8_t *sid, const struct authtok_client *client);
+
+/*
+ * End the live sessions of a user but keep (NULL: all). *ret_count, when not
+ * NULL, is how many. Durable and in the set as above.
+ * Errors: EINVAL, ESTORE, EBUSY, ENOMEM, ECRYPTO.
+ */
+enum authtok_err authtok_session_revoke_user(
+    const struct authtok_sessions *sessions, int64_t user_id,
+    const uint8_t *keep, const struct authtok_client *client,
+    size_t *ret_count);
+
+enum authtok_scope {
+	AUTHTOK_LOCAL = 1,  /* this session */
+	AUTHTOK_OTHERS = 2, /* the user's other sessions */
+	AUTHTOK_GLOBAL = 3, /* all of them; the epoch rises */
+};
+
+/*
+ * Sign out by an access token that was just verified (claims), or, when claims
+ * is NULL, by a refresh token of len bytes. A refresh token that would be
+ * accepted (R1, R2, R3, R5) may end others; any other genuine one ends its own
+ * session only, whatever the scope. What is dead already is OK.
+ * Durable and in the set as above. client may be NULL.
+ * Errors: EINVAL, EFORMAT, EKEY, ESIG (no genuine token of this system),
+ * ECLAIM (claims without session or user), ESTORE, EBUSY, ENOMEM, ECRYPTO.
+ */
+enum authtok_err authtok_signout(const struct authtok_sessions *sessions,
+    enum authtok_scope scope, const struct authtok_claims *claims,
+    const char *token, size_t len, const struct authtok_client *client);
+
+/*
+ * Bring the engine's revocation set up to date with the store: what other
+ * processes did is known afterwards. Call it at start, before the first verify,
+ * and then every second. The services call it after what they do themselves.
+ * OK without a set. Any thread. Errors: EINVAL, ENOMEM, ESTORE, EBUSY.
+ */
+enum authtok_err authtok_revocations_pull(
+    const struct authtok *engine, const struct authtok_store *store);
 
 /*
  * Remove what has expired, at most limit rows. ret_count may be NULL.

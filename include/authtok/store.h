@@ -91,21 +91,47 @@ struct authtok_owner {
 	char roles[AUTHTOK_ROLES_MAX][AUTHTOK_ROLE_MAX + 1];
 };
 
-/* A revocation that access tokens must hear of until `until`. */
-struct authtok_revocation {
-	int64_t seq;                  /* grows; the cursor of revoked_since */
-	int64_t user_id;              /* 0: of one session */
-	int64_t epoch;                /* least epoch that is still good */
-	uint8_t sid[AUTHTOK_SID_LEN]; /* when user_id is 0 */
+/*
+ * Audit: what happened, one record an event, each chained to the one before it.
+ */
+#define AUTHTOK_MAC_LEN    32
+#define AUTHTOK_DETAIL_MAX 160 /* bytes of the detail of an audit record */
+
+struct authtok_audit_record {
+	int64_t seq; /* 1, 2, 3, ... without a gap; given by the store */
 	int64_t at;
-	int64_t until;
+	int64_t user_id; /* 0: nobody's; user_create puts the new id here */
+	uint32_t event;  /* enum authtok_event, see authtok/audit.h */
+	uint32_t count;  /* how often; 1 but for failed sign-ins */
+	uint32_t key;    /* number of the refresh secret that mac hangs on */
+	bool has_sid;
+	uint8_t sid[AUTHTOK_SID_LEN]; /* zero without has_sid */
+	char address[AUTHTOK_ADDRESS_MAX + 1];
+	char detail[AUTHTOK_DETAIL_MAX + 1];
+	uint8_t mac[AUTHTOK_MAC_LEN];
 };
 
-/* When and how long a revocation matters; handed to every op that may revoke.
+/*
+ * Sets record->mac (and key) from the mac of the record before it, for the
+ * first one AUTHTOK_MAC_LEN zero bytes. Lent to the backend, which calls it
+ * inside its transaction, when all else of the record is set. An error
+ * undoes the transaction.
  */
-struct authtok_when {
-	int64_t now;
-	int64_t until; /* now + the longest life of an access token */
+typedef enum authtok_err authtok_chain(void *arg,
+    const uint8_t previous[AUTHTOK_MAC_LEN],
+    struct authtok_audit_record *record);
+
+/*
+ * The act that a mutation belongs to: when it is, for how long a revocation
+ * matters, and what the audit log says of it. The record is written in the
+ * same transaction, and only when the operation changed something.
+ */
+struct authtok_act {
+	int64_t now;                               /* > 0 */
+	int64_t until;                             /* now + authtok_horizon */
+	const struct authtok_audit_record *record; /* NULL: none */
+	authtok_chain *chain;                      /* with record */
+	void *chain_arg;
 };
 
 /* Which sessions a user_update ends in the same step. */
@@ -116,7 +142,7 @@ enum authtok_end {
 };
 
 /* Bumped at every change of struct authtok_store_ops or of a record. */
-#define AUTHTOK_STORE_VERSION 1
+#define AUTHTOK_STORE_VERSION 2
 
 struct authtok_store_ops {
 	unsigned version; /* AUTHTOK_STORE_VERSION of the backend's build */
@@ -128,9 +154,11 @@ struct authtok_store_ops {
 	 * Add a user: name, email, hash, roles, disabled, created_at, epoch are
 	 * taken; version becomes 1.
 	 * ENAME: the name is taken (also when both are); EEMAIL: the address is.
+	 * act may be NULL.
 	 */
-	enum authtok_err (*user_create)(
-	    void *ctx, const struct authtok_user *user, int64_t *ret_id);
+	enum authtok_err (*user_create)(void *ctx,
+	    const struct authtok_user *user, const struct authtok_act *act,
+	    int64_t *ret_id);
 
 	/* EUNKNOWN. Name and e-mail compare without ASCII case. */
 	enum authtok_err (*user_find)(
@@ -150,14 +178,14 @@ struct authtok_store_ops {
 	 */
 	enum authtok_err (*user_update)(void *ctx,
 	    const struct authtok_user *user, enum authtok_end end,
-	    const uint8_t *keep, const struct authtok_when *when);
+	    const uint8_t *keep, const struct authtok_act *act);
 
 	/*
 	 * Remove the user and all sessions; a revocation with the largest epoch
 	 * (INT64_MAX) remains. EUNKNOWN.
 	 */
 	enum authtok_err (*user_delete)(
-	    void *ctx, int64_t id, const struct authtok_when *when);
+	    void *ctx, int64_t id, const struct authtok_act *act);
 
 	/* Users with id > after, by id, up to cap of them. */
 	enum authtok_err (*user_list)(void *ctx, int64_t after,
@@ -173,7 +201,7 @@ struct authtok_store_ops {
 	 */
 	enum authtok_err (*session_create)(void *ctx,
 	    const struct authtok_session *session, int64_t user_version,
-	    unsigned max_live, const struct authtok_when *when);
+	    unsigned max_live, const struct authtok_act *act);
 
 	/* EUNKNOWN. Both results come from one read. */
 	enum authtok_err (*session_find)(void *ctx, const uint8_t *sid,
@@ -186,11 +214,12 @@ struct authtok_store_ops {
 	 * those given and it is not revoked. durable: on stable storage
 	 * before it returns; otherwise it may be lost with power, not with a
 	 * crash of the process, and never torn.
-	 * ECHANGED also when the session is revoked or gone.
+	 * ECHANGED also when the session is revoked or gone. act may be NULL;
+	 * ordinary rotations carry no record.
 	 */
 	enum authtok_err (*session_update)(void *ctx,
 	    const struct authtok_session *next, uint32_t gen, uint32_t branch,
-	    bool durable);
+	    bool durable, const struct authtok_act *act);
 
 	/* A user's sessions, revoked ones too, with sid > after (NULL: from the
 	 * first) in bytewise order, up to cap. */
@@ -200,11 +229,11 @@ struct authtok_store_ops {
 
 	/* Revoke one; OK, and no second revocation, if it already is. EUNKNOWN. */
 	enum authtok_err (*session_revoke)(
-	    void *ctx, const uint8_t *sid, const struct authtok_when *when);
+	    void *ctx, const uint8_t *sid, const struct authtok_act *act);
 
 	/* Revoke the user's live sessions, but keep (NULL: all). OK with none. */
 	enum authtok_err (*session_revoke_user)(void *ctx, int64_t user_id,
-	    const uint8_t *keep, const struct authtok_when *when,
+	    const uint8_t *keep, const struct authtok_act *act,
 	    size_t *ret_count);
 
 	/* Remove a session iff its gen and branch are still those given; OK when it
@@ -227,6 +256,29 @@ struct authtok_store_ops {
 	 */
 	enum authtok_err (*purge)(void *ctx, int64_t now, int64_t idle_before,
 	    size_t limit, size_t *ret_count);
+
+	/* Append the record of an act that changes nothing else. */
+	enum authtok_err (*audit_append)(
+	    void *ctx, const struct authtok_act *act);
+
+	/* Records with seq > after, by seq, up to cap. */
+	enum authtok_err (*audit_list)(void *ctx, int64_t after,
+	    struct authtok_audit_record *ret_records, size_t cap,
+	    size_t *ret_count);
+
+	/*
+	 * Where the log begins: seq and mac of the last record that was cut, 0
+	 * and zero bytes when none was.
+	 */
+	enum authtok_err (*audit_base)(
+	    void *ctx, int64_t *ret_seq, uint8_t ret_mac[AUTHTOK_MAC_LEN]);
+
+	/*
+	 * Remove the records up to and with seq, which becomes the base; OK
+	 * without change when they are gone already. EUNKNOWN: seq is not
+	 * reached yet. The newest record always stays: EINVAL.
+	 */
+	enum authtok_err (*audit_cut)(void *ctx, int64_t seq);
 
 	/*
 	 * For logs: a sentence on the last EBUSY or ESTORE of this handle, into

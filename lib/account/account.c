@@ -273,10 +273,10 @@ at_accounts_roles(const struct authtok_accounts *accounts,
 	return AUTHTOK_OK;
 }
 
-struct authtok_when
+struct authtok_act
 at_accounts_when(const struct authtok_accounts *accounts)
 {
-	struct authtok_when when;
+	struct authtok_act when;
 
 	when.now = authtok_now(accounts->engine);
 	when.until = when.now + authtok_horizon(accounts->engine);

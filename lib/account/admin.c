@@ -152,7 +152,7 @@ change_once(const struct authtok_accounts *accounts, int64_t id,
     const struct change *change)
 {
 	const struct authtok_store *store = accounts->store;
-	struct authtok_when when;
+	struct authtok_act when;
 	struct authtok_user user;
 	enum authtok_end end;
 	enum authtok_err err;
@@ -262,7 +262,7 @@ enum authtok_err
 authtok_user_remove(const struct authtok_accounts *accounts, int64_t id)
 {
 	const struct authtok_store *store;
-	struct authtok_when when;
+	struct authtok_act when;
 	enum authtok_err err;
 
 	if (accounts == NULL)

@@ -56,6 +56,6 @@ enum authtok_err at_accounts_roles(const struct authtok_accounts *accounts,
     const struct at_roles *allowed, size_t count, const char *const *roles,
     struct authtok_user *user, size_t *ret_role);
 
-struct authtok_when at_accounts_when(const struct authtok_accounts *accounts);
+struct authtok_act at_accounts_when(const struct authtok_accounts *accounts);
 
 #endif

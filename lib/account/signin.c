@@ -74,7 +74,7 @@ static enum authtok_err
 replace_hash(struct attempt *try)
 {
 	const struct authtok_store *store = try->accounts->store;
-	struct authtok_when when = at_accounts_when(try->accounts);
+	struct authtok_act when = at_accounts_when(try->accounts);
 	struct authtok_user next = try->user;
 	enum authtok_err err;
 

@@ -76,7 +76,7 @@ sign_up(const struct authtok_accounts *accounts, const struct at_roles *allowed,
 	strcpy(user.name, request->name);
 	strcpy(user.email, request->email);
 	user.created_at = authtok_now(accounts->engine);
-	err = store->ops->user_create(store->ctx, &user, ret_id);
+	err = store->ops->user_create(store->ctx, &user, NULL, ret_id);
 	at_wipe(&user, sizeof(user));
 	return err;
 }

@@ -55,7 +55,7 @@ ids_are_not_shared(struct at_run *run)
 	}
 	EXPECT(run, anna.id != berta.id, "two handles gave the same id");
 	at_user(&again, "ANNA");
-	EXPECT_ERR(&other, AUTHTOK_ENAME, user_create, &again, &again.id);
+	EXPECT_ERR(&other, AUTHTOK_ENAME, user_create, &again, NULL, &again.id);
 	run->failures += other.failures;
 }
 
@@ -75,15 +75,16 @@ sessions_are_seen(struct at_run *run)
 
 		EXPECT_SESSION(side, &s);
 		s.gen = gen + 1;
-		EXPECT_ERR(
-		    side, AUTHTOK_OK, session_update, &s, gen, 0, gen % 3 == 0);
+		EXPECT_ERR(side, AUTHTOK_OK, session_update, &s, gen, 0,
+		    gen % 3 == 0, NULL);
 		side = gen % 2 == 0 ? run : &other;
 		EXPECT_SESSION(side, &s);
-		EXPECT_ERR(
-		    side, AUTHTOK_ECHANGED, session_update, &s, gen, 0, false);
+		EXPECT_ERR(side, AUTHTOK_ECHANGED, session_update, &s, gen, 0,
+		    false, NULL);
 	}
 	EXPECT_ERR(&other, AUTHTOK_OK, session_revoke, s.sid, &at_when);
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &s, s.gen, 0, false);
+	EXPECT_ERR(
+	    run, AUTHTOK_ECHANGED, session_update, &s, s.gen, 0, false, NULL);
 	s.revoked_at = AT_NOW;
 	EXPECT_SESSION(run, &s);
 	run->failures += other.failures;
@@ -171,7 +172,7 @@ reopen_sessions(struct at_run *run)
 		if (!at_session_add(run, &s[i], user.id, i))
 			return;
 	s[0].gen = 1;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s[0], 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s[0], 0, 0, true, NULL);
 	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s[1].sid, &at_when);
 	s[1].revoked_at = AT_NOW;
 	EXPECT_ERR(run, AUTHTOK_OK, session_delete, s[2].sid, 0, 0);
@@ -186,7 +187,8 @@ reopen_sessions(struct at_run *run)
 static void
 reopen_goes_on(struct at_run *run)
 {
-	static const struct authtok_when old = { AT_NOW - 9, AT_NOW };
+	static const struct authtok_act old = { .now = AT_NOW - 9,
+		.until = AT_NOW };
 	struct authtok_user user;
 	struct authtok_session s;
 	struct authtok_revocation before, after;

@@ -70,7 +70,7 @@ static void
 revoked(struct at_run *run)
 {
 	struct authtok_user user;
-	struct authtok_when when = { 0, INT64_MAX };
+	struct authtok_act when = { .now = 0, .until = INT64_MAX };
 	uint8_t sid[AUTHTOK_SID_LEN];
 	uint32_t tag;
 	size_t n = 7;
@@ -99,7 +99,7 @@ events(struct at_run *run)
 {
 	struct authtok_user user;
 	struct authtok_session s;
-	struct authtok_when when = { AT_NOW - 100, 0 };
+	struct authtok_act when = { .now = AT_NOW - 100, .until = 0 };
 	uint8_t sid[AUTHTOK_SID_LEN];
 	uint32_t tag;
 	size_t n = 7;
@@ -126,7 +126,8 @@ events(struct at_run *run)
 static void
 events_of_users(struct at_run *run)
 {
-	static const struct authtok_when old = { AT_NOW - 9, AT_NOW };
+	static const struct authtok_act old = { .now = AT_NOW - 9,
+		.until = AT_NOW };
 	struct authtok_user anna, berta;
 	size_t n = 7;
 
@@ -151,7 +152,8 @@ events_of_users(struct at_run *run)
 static void
 seq_goes_on(struct at_run *run)
 {
-	static const struct authtok_when old = { AT_NOW - 9, AT_NOW };
+	static const struct authtok_act old = { .now = AT_NOW - 9,
+		.until = AT_NOW };
 	struct authtok_user user;
 	struct authtok_session first, second;
 	struct authtok_revocation before, after;
@@ -176,7 +178,8 @@ seq_goes_on(struct at_run *run)
 static bool
 litter(struct at_run *run, int64_t user_id)
 {
-	static const struct authtok_when old = { AT_NOW - 9, AT_NOW };
+	static const struct authtok_act old = { .now = AT_NOW - 9,
+		.until = AT_NOW };
 	uint8_t sid[AUTHTOK_SID_LEN];
 	uint32_t tag;
 

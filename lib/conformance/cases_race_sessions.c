@@ -253,7 +253,8 @@ revoke_or_rotate(
 			return err;
 		ended = atomic_load(&shared->ended);
 		s.gen++;
-		err = OP_OF(handle, session_update, &s, s.gen - 1, 0, false);
+		err = OP_OF(
+		    handle, session_update, &s, s.gen - 1, 0, false, NULL);
 		if (err && err != AUTHTOK_ECHANGED)
 			return err;
 		if (!err && ended)

@@ -49,7 +49,7 @@ rotate(struct at_race *race, struct authtok_store *handle, unsigned thread)
 	next.rotated_at = AT_NOW + race->round;
 	(void)snprintf(next.agent, sizeof(next.agent), "thread %u", thread);
 	return OP_OF(handle, session_update, &next, shared->session.gen, 0,
-	    race->round % 8 == 0);
+	    race->round % 8 == 0, NULL);
 }
 
 static bool
@@ -100,7 +100,7 @@ create_name(struct at_race *race, struct authtok_store *handle, unsigned thread)
 	(void)snprintf(
 	    name, sizeof(name), thread % 2 ? "U%u" : "u%u", race->round);
 	at_user(&user, name);
-	return OP_OF(handle, user_create, &user, &shared->ids[thread]);
+	return OP_OF(handle, user_create, &user, NULL, &shared->ids[thread]);
 }
 
 static enum authtok_err
@@ -115,7 +115,7 @@ create_email(
 	at_user(&user, name);
 	(void)snprintf(user.email, sizeof(user.email),
 	    thread % 2 ? "A%u@b" : "a%u@b", race->round);
-	return OP_OF(handle, user_create, &user, &shared->ids[thread]);
+	return OP_OF(handle, user_create, &user, NULL, &shared->ids[thread]);
 }
 
 static bool
@@ -187,7 +187,7 @@ create_any(struct at_race *race, struct authtok_store *handle, unsigned thread)
 
 	(void)snprintf(name, sizeof(name), "u%u.%u", race->round, thread);
 	at_user(&user, name);
-	return OP_OF(handle, user_create, &user, &shared->ids[thread]);
+	return OP_OF(handle, user_create, &user, NULL, &shared->ids[thread]);
 }
 
 static bool
@@ -333,8 +333,8 @@ write_or_read(
 		if (thread == 0) {
 			s.gen = s.parent = s.forwarded_gen = gen + i + 1;
 			s.rotated_at = s.forwarded_at = gen + i + 1;
-			err = OP_OF(
-			    handle, session_update, &s, gen + i, 0, false);
+			err = OP_OF(handle, session_update, &s, gen + i, 0,
+			    false, NULL);
 			continue;
 		}
 		err = OP_OF(handle, session_find, s.sid, &s, &owner);

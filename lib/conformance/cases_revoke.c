@@ -34,7 +34,8 @@ revokes(struct at_run *run)
 static void
 revokes_once(struct at_run *run)
 {
-	static const struct authtok_when later = { AT_NOW + 50, AT_UNTIL + 50 };
+	static const struct authtok_act later = { .now = AT_NOW + 50,
+		.until = AT_UNTIL + 50 };
 	struct authtok_user user;
 	struct authtok_session s;
 
@@ -202,7 +203,7 @@ delete_compares(struct at_run *run)
 		return;
 	s.gen = 2;
 	s.branch = 3;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true, NULL);
 	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_delete, s.sid, 0, 0);
 	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_delete, s.sid, 2, 0);
 	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_delete, s.sid, 0, 3);
@@ -234,7 +235,7 @@ since_pages(struct at_run *run)
 	struct authtok_session s;
 	struct authtok_revocation page[3];
 	uint8_t sid[AUTHTOK_SID_LEN];
-	struct authtok_when when;
+	struct authtok_act when;
 	int64_t after = 0;
 	size_t i, n, seen = 0;
 

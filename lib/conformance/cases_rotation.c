@@ -37,7 +37,7 @@ replaces(struct at_run *run)
 	}
 	(void)snprintf(s.address, sizeof(s.address), "2001:db8::1");
 	(void)snprintf(s.agent, sizeof(s.agent), "another agent");
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true, NULL);
 	EXPECT_SESSION(run, &s);
 	EXPECT_NUM(run, 0, at_events(run), "revocations");
 }
@@ -51,12 +51,12 @@ takes_away(struct at_run *run)
 		return;
 	s.gen = 1;
 	s.retry_count = 3;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true, NULL);
 	s.gen = 2;
 	s.retry_count = 0;
 	s.address[0] = s.agent[0] = '\0';
 	s.rotated_at = 0;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 1, 0, true);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 1, 0, true, NULL);
 	EXPECT_SESSION(run, &s);
 }
 
@@ -78,11 +78,11 @@ edges(struct at_run *run)
 	}
 	memset(s.address, 'f', AUTHTOK_ADDRESS_MAX);
 	memset(s.agent, 'z', AUTHTOK_AGENT_MAX);
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, false);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, false, NULL);
 	EXPECT_SESSION(run, &s);
 	(void)snprintf(s.agent, sizeof(s.agent), "again");
-	EXPECT_ERR(
-	    run, AUTHTOK_OK, session_update, &s, UINT32_MAX, UINT32_MAX, false);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, UINT32_MAX, UINT32_MAX,
+	    false, NULL);
 	EXPECT_SESSION(run, &s);
 }
 
@@ -104,7 +104,7 @@ leaves_the_rest(struct at_run *run)
 	next.revoked_at = 3;
 	memset(next.seed, 0xee, sizeof(next.seed));
 	next.gen = s.gen = 1;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &next, 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &next, 0, 0, true, NULL);
 	EXPECT_SESSION(run, &s);
 	EXPECT_SESSION(run, &other);
 	EXPECT_NUM(run, 0, at_count_sessions(run, berta.id), "sessions");
@@ -119,7 +119,7 @@ copies(struct at_run *run)
 		return;
 	s.gen = 1;
 	given = s;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &given, 0, 0, false);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &given, 0, 0, false, NULL);
 	memset(&given, 'x', sizeof(given));
 	EXPECT_SESSION(run, &s);
 }
@@ -133,16 +133,22 @@ compares(struct at_run *run)
 		return;
 	s.gen = 3;
 	s.branch = 2;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true, NULL);
 	next = s;
 	next.gen = 9;
 	(void)snprintf(next.agent, sizeof(next.agent), "stale");
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &next, 0, 0, true);
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &next, 2, 2, true);
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &next, 4, 2, true);
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &next, 3, 1, false);
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &next, 3, 3, false);
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &next, 9, 2, false);
+	EXPECT_ERR(
+	    run, AUTHTOK_ECHANGED, session_update, &next, 0, 0, true, NULL);
+	EXPECT_ERR(
+	    run, AUTHTOK_ECHANGED, session_update, &next, 2, 2, true, NULL);
+	EXPECT_ERR(
+	    run, AUTHTOK_ECHANGED, session_update, &next, 4, 2, true, NULL);
+	EXPECT_ERR(
+	    run, AUTHTOK_ECHANGED, session_update, &next, 3, 1, false, NULL);
+	EXPECT_ERR(
+	    run, AUTHTOK_ECHANGED, session_update, &next, 3, 3, false, NULL);
+	EXPECT_ERR(
+	    run, AUTHTOK_ECHANGED, session_update, &next, 9, 2, false, NULL);
 	EXPECT_SESSION(run, &s);
 }
 
@@ -155,15 +161,17 @@ one_successor(struct at_run *run)
 		return;
 	next = s;
 	s.gen = 1;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, false);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, false, NULL);
 	next.gen = 1;
 	(void)snprintf(next.agent, sizeof(next.agent), "second");
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &next, 0, 0, false);
+	EXPECT_ERR(
+	    run, AUTHTOK_ECHANGED, session_update, &next, 0, 0, false, NULL);
 	EXPECT_SESSION(run, &s);
 	/* a branch counts as much as a generation */
 	s.branch = 1;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 1, 0, false);
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &next, 1, 0, false);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 1, 0, false, NULL);
+	EXPECT_ERR(
+	    run, AUTHTOK_ECHANGED, session_update, &next, 1, 0, false, NULL);
 	EXPECT_SESSION(run, &s);
 }
 
@@ -177,7 +185,8 @@ of_revoked(struct at_run *run)
 	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &at_when);
 	next = s;
 	next.gen = 1;
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &next, 0, 0, true);
+	EXPECT_ERR(
+	    run, AUTHTOK_ECHANGED, session_update, &next, 0, 0, true, NULL);
 	s.revoked_at = AT_NOW;
 	EXPECT_SESSION(run, &s);
 }
@@ -191,10 +200,10 @@ of_gone(struct at_run *run)
 	if (!start(run, &s))
 		return;
 	EXPECT_ERR(run, AUTHTOK_OK, session_delete, s.sid, 0, 0);
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &s, 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &s, 0, 0, true, NULL);
 	EXPECT_ERR(run, AUTHTOK_EUNKNOWN, session_find, s.sid, &got, &owner);
 	at_sid(s.sid, 77);
-	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &s, 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_update, &s, 0, 0, true, NULL);
 }
 
 /* Policy is the caller's: neither the clock nor the user is looked at. */
@@ -213,7 +222,7 @@ no_policy(struct at_run *run)
 	EXPECT_ERR(run, AUTHTOK_OK, user_update, &user, AUTHTOK_END_NONE, NULL,
 	    &at_when);
 	s.gen = 1;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true, NULL);
 	EXPECT_SESSION(run, &s);
 	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &at_when);
 	s.revoked_at = AT_NOW;
@@ -231,10 +240,11 @@ generations_never_fall(struct at_run *run)
 	if (!start(run, &s))
 		return;
 	s.gen = 5;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, 0, 0, true, NULL);
 	next = s;
 	next.gen = 4;
-	EXPECT(run, OP(run, session_update, &next, 5, 0, true) != AUTHTOK_OK,
+	EXPECT(run,
+	    OP(run, session_update, &next, 5, 0, true, NULL) != AUTHTOK_OK,
 	    "session_update took a lower generation");
 	EXPECT_SESSION(run, &s);
 }
@@ -252,8 +262,8 @@ many_rotations(struct at_run *run)
 		s.parent = s.branch;
 		s.rotated_at = AT_NOW + gen;
 		(void)snprintf(s.agent, sizeof(s.agent), "agent %u", gen);
-		if (!EXPECT_ERR(
-			run, AUTHTOK_OK, session_update, &s, gen, 0, false) ||
+		if (!EXPECT_ERR(run, AUTHTOK_OK, session_update, &s, gen, 0,
+			false, NULL) ||
 		    !EXPECT_SESSION(run, &s))
 			return;
 	}
@@ -276,7 +286,7 @@ moves_in_the_order(struct at_run *run)
 	EXPECT_ERR(run, AUTHTOK_OK, session_create, &second, 1, 0, &at_when);
 	first.gen = 1;
 	first.rotated_at = AT_NOW - 1;
-	EXPECT_ERR(run, AUTHTOK_OK, session_update, &first, 0, 0, false);
+	EXPECT_ERR(run, AUTHTOK_OK, session_update, &first, 0, 0, false, NULL);
 	at_session(&third, user.id, 3);
 	EXPECT_ERR(run, AUTHTOK_OK, session_create, &third, 1, 2, &at_when);
 	EXPECT(run, at_is_live(run, first.sid),

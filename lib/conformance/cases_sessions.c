@@ -37,7 +37,7 @@ create_copies(struct at_run *run)
 {
 	struct authtok_user user;
 	struct authtok_session s, given;
-	struct authtok_when when = at_when;
+	struct authtok_act when = at_when;
 
 	if (!at_user_add(run, &user, "anna"))
 		return;
@@ -207,7 +207,7 @@ create_for_disabled(struct at_run *run)
 
 	at_user(&user, "anna");
 	user.disabled = true;
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id))
 		return;
 	user.version = 1;
 	at_session(&s, user.id, 1);

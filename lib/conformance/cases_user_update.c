@@ -38,7 +38,7 @@ takes_away(struct at_run *run)
 	at_user(&user, "anna");
 	user.disabled = true;
 	(void)snprintf(user.email, sizeof(user.email), "a@b");
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id))
 		return;
 	user.version = 1;
 	user.disabled = false;
@@ -132,7 +132,7 @@ name_or_email_taken(struct at_run *run)
 
 	at_user(&anna, "anna");
 	(void)snprintf(anna.email, sizeof(anna.email), "a@b");
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &anna, &anna.id) ||
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &anna, NULL, &anna.id) ||
 	    !at_user_add(run, &berta, "berta"))
 		return;
 	changed = berta;
@@ -153,7 +153,7 @@ own_name_in_another_case(struct at_run *run)
 
 	at_user(&user, "anna");
 	(void)snprintf(user.email, sizeof(user.email), "a@b");
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id))
 		return;
 	user.version = 1;
 	(void)snprintf(user.name, sizeof(user.name), "ANNA");
@@ -172,14 +172,14 @@ frees_old_name(struct at_run *run)
 	at_user(&anna, "anna");
 	(void)snprintf(anna.email, sizeof(anna.email), "a@b");
 	other = anna;
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &anna, &anna.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &anna, NULL, &anna.id))
 		return;
 	anna.version = 1;
 	(void)snprintf(anna.name, sizeof(anna.name), "clara");
 	(void)snprintf(anna.email, sizeof(anna.email), "c@d");
 	EXPECT_ERR(run, AUTHTOK_OK, user_update, &anna, AUTHTOK_END_NONE, NULL,
 	    &at_when);
-	EXPECT_ERR(run, AUTHTOK_OK, user_create, &other, &other.id);
+	EXPECT_ERR(run, AUTHTOK_OK, user_create, &other, NULL, &other.id);
 }
 
 static void
@@ -190,7 +190,7 @@ epoch_never_falls(struct at_run *run)
 
 	at_user(&user, "anna");
 	user.epoch = 9;
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id) ||
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id) ||
 	    !at_session_add(run, &session, user.id, 1))
 		return;
 	user.version = 1;
@@ -295,7 +295,8 @@ ends_all(struct at_run *run)
 static void
 ends_revoked_once(struct at_run *run)
 {
-	static const struct authtok_when earlier = { AT_NOW - 3, AT_UNTIL };
+	static const struct authtok_act earlier = { .now = AT_NOW - 3,
+		.until = AT_UNTIL };
 	struct authtok_user user;
 	struct authtok_session session;
 

@@ -52,7 +52,7 @@ create_gives_id_and_version(struct at_run *run)
 	at_user(&user, "anna");
 	user.id = 4711;
 	user.version = 99;
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &id))
 		return;
 	EXPECT(run, id >= 1 && id <= INT64_C(1) << 53,
 	    "the id is not within 1 to 2^53");
@@ -75,7 +75,7 @@ create_takes_every_field(struct at_run *run)
 	(void)snprintf(user.roles[0], sizeof(user.roles[0]), "user");
 	(void)snprintf(user.roles[1], sizeof(user.roles[1]), "admin");
 	(void)snprintf(user.roles[2], sizeof(user.roles[2]), "a-b_c0");
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id))
 		return;
 	user.version = 1;
 	EXPECT_USER(run, &user);
@@ -88,7 +88,7 @@ create_copies(struct at_run *run)
 
 	at_user(&user, "anna");
 	given = user;
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &given, &user.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &given, NULL, &user.id))
 		return;
 	memset(&given, 'x', sizeof(given));
 	user.version = 1;
@@ -104,7 +104,7 @@ empty_texts_and_no_roles(struct at_run *run)
 	user.hash[0] = '\0';
 	user.role_count = 0;
 	user.epoch = 0;
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id))
 		return;
 	user.version = 1;
 	EXPECT_USER(run, &user);
@@ -122,17 +122,17 @@ texts_end_at_nul(struct at_run *run)
 	memset(user.hash, 'z', sizeof(user.hash) - 1);
 	memset(user.roles[0], 'r', sizeof(user.roles[0]) - 1);
 	user.name[2] = user.email[3] = user.hash[4] = user.roles[0][5] = '\0';
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id))
 		return;
 	user.version = 1;
 	EXPECT_USER(run, &user);
 	EXPECT_ERR(run, AUTHTOK_OK, user_find_name, "xx", &got);
 	EXPECT_ERR(run, AUTHTOK_OK, user_find_email, "yyy", &got);
 	at_user(&twin, "XX");
-	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &twin, &twin.id);
+	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &twin, NULL, &twin.id);
 	at_user(&twin, "x");
 	(void)snprintf(twin.email, sizeof(twin.email), "YYY");
-	EXPECT_ERR(run, AUTHTOK_EEMAIL, user_create, &twin, &twin.id);
+	EXPECT_ERR(run, AUTHTOK_EEMAIL, user_create, &twin, NULL, &twin.id);
 }
 
 /* The longest text, no two bytes of it alike in a row. */
@@ -161,7 +161,7 @@ longest_texts(struct at_run *run)
 		fill(user.roles[i], AUTHTOK_ROLE_MAX, 'a');
 		user.roles[i][AUTHTOK_ROLE_MAX - 1] = (char)('a' + (char)i);
 	}
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id))
 		return;
 	user.version = 1;
 	EXPECT_USER(run, &user);
@@ -172,7 +172,7 @@ longest_texts(struct at_run *run)
 	user.email[AUTHTOK_EMAIL_MAX - 1] = '_';
 	EXPECT_ERR(run, AUTHTOK_EUNKNOWN, user_find_name, user.name, &got);
 	EXPECT_ERR(run, AUTHTOK_EUNKNOWN, user_find_email, user.email, &got);
-	EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id);
+	EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id);
 }
 
 static void
@@ -183,14 +183,14 @@ edges_of_numbers(struct at_run *run)
 	at_user(&user, "low");
 	user.epoch = 0;
 	user.created_at = INT64_MIN;
-	if (EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id)) {
+	if (EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id)) {
 		user.version = 1;
 		EXPECT_USER(run, &user);
 	}
 	at_user(&user, "high");
 	user.epoch = INT64_MAX - 1;
 	user.created_at = INT64_MAX;
-	if (EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id)) {
+	if (EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id)) {
 		user.version = 1;
 		EXPECT_USER(run, &user);
 	}
@@ -206,9 +206,9 @@ create_name_taken(struct at_run *run)
 		return;
 	at_poison(&id, sizeof(id));
 	at_user(&second, "anna");
-	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &second, &id);
+	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &second, NULL, &id);
 	at_user(&second, "ANNa");
-	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &second, &id);
+	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &second, NULL, &id);
 	EXPECT(run, at_poisoned(&id, sizeof(id)),
 	    "a failed user_create wrote ret_id");
 	EXPECT_USER(run, &first);
@@ -222,14 +222,14 @@ create_email_taken(struct at_run *run)
 
 	at_user(&first, "anna");
 	(void)snprintf(first.email, sizeof(first.email), "Anna@example.org");
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &first, &first.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &first, NULL, &first.id))
 		return;
 	at_poison(&id, sizeof(id));
 	at_user(&second, "berta");
 	(void)snprintf(second.email, sizeof(second.email), "Anna@example.org");
-	EXPECT_ERR(run, AUTHTOK_EEMAIL, user_create, &second, &id);
+	EXPECT_ERR(run, AUTHTOK_EEMAIL, user_create, &second, NULL, &id);
 	(void)snprintf(second.email, sizeof(second.email), "aNNA@EXAMPLE.ORG");
-	EXPECT_ERR(run, AUTHTOK_EEMAIL, user_create, &second, &id);
+	EXPECT_ERR(run, AUTHTOK_EEMAIL, user_create, &second, NULL, &id);
 	EXPECT(run, at_poisoned(&id, sizeof(id)),
 	    "a failed user_create wrote ret_id");
 	EXPECT_ERR(run, AUTHTOK_EUNKNOWN, user_find_name, "berta", &second);
@@ -242,16 +242,17 @@ create_both_taken(struct at_run *run)
 
 	at_user(&first, "anna");
 	(void)snprintf(first.email, sizeof(first.email), "a@b");
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &first, &first.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &first, NULL, &first.id))
 		return;
 	second = first;
-	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &second, &second.id);
+	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &second, NULL, &second.id);
 	/* also when they belong to two users */
 	at_user(&second, "berta");
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &second, &second.id))
+	if (!EXPECT_ERR(
+		run, AUTHTOK_OK, user_create, &second, NULL, &second.id))
 		return;
 	(void)snprintf(second.email, sizeof(second.email), "A@B");
-	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &second, &second.id);
+	EXPECT_ERR(run, AUTHTOK_ENAME, user_create, &second, NULL, &second.id);
 }
 
 static void
@@ -280,7 +281,8 @@ only_ascii_letters_fold(struct at_run *run)
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		at_user(&user, names[i]);
 		(void)snprintf(user.email, sizeof(user.email), "%s", names[i]);
-		if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+		if (!EXPECT_ERR(
+			run, AUTHTOK_OK, user_create, &user, NULL, &user.id))
 			return;
 	}
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -307,7 +309,7 @@ find_without_case(struct at_run *run)
 
 	at_user(&user, upper);
 	(void)snprintf(user.email, sizeof(user.email), "%s@X", lower);
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id))
 		return;
 	user.version = 1;
 	if (EXPECT_ERR(run, AUTHTOK_OK, user_find_name, lower, &got)) {
@@ -425,7 +427,7 @@ delete_removes(struct at_run *run)
 
 	at_user(&user, "anna");
 	(void)snprintf(user.email, sizeof(user.email), "a@b");
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id))
 		return;
 	EXPECT_ERR(run, AUTHTOK_EUNKNOWN, user_delete, user.id + 1, &at_when);
 	EXPECT_NUM(run, 0, at_events(run),
@@ -437,7 +439,7 @@ delete_removes(struct at_run *run)
 	EXPECT_ERR(run, AUTHTOK_EUNKNOWN, user_delete, user.id, &at_when);
 	EXPECT_NUM(run, 1, at_events(run), "revocations of one deletion");
 	/* name and address are free again */
-	EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, &user.id);
+	EXPECT_ERR(run, AUTHTOK_OK, user_create, &user, NULL, &user.id);
 }
 
 static void

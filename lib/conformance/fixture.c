@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct authtok_when at_when = { AT_NOW, AT_UNTIL };
+const struct authtok_act at_when = { .now = AT_NOW, .until = AT_UNTIL };
 
 void
 at_user(struct authtok_user *user, const char *name)
@@ -25,7 +25,7 @@ bool
 at_user_add(struct at_run *run, struct authtok_user *user, const char *name)
 {
 	at_user(user, name);
-	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, user, &user->id))
+	if (!EXPECT_ERR(run, AUTHTOK_OK, user_create, user, NULL, &user->id))
 		return false;
 	user->version = 1;
 	return true;

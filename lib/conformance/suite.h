@@ -67,7 +67,7 @@ bool at_expect_num(struct at_run *run, const char *file, int line,
 /* The hour at which most cases happen. */
 #define AT_NOW   INT64_C(1000000)
 #define AT_UNTIL (AT_NOW + 3605)
-extern const struct authtok_when at_when;
+extern const struct authtok_act at_when;
 
 /* A user of that name with one role, epoch 1, no e-mail. */
 void at_user(struct authtok_user *user, const char *name);

@@ -145,10 +145,10 @@ client_valid(const struct authtok_client *client)
 	return client == NULL || client->size >= sizeof(*client);
 }
 
-static struct authtok_when
+static struct authtok_act
 when_of(const struct authtok_sessions *s, int64_t now)
 {
-	struct authtok_when when;
+	struct authtok_act when;
 
 	when.now = now;
 	when.until = at_time_add(now, authtok_horizon(s->engine));
@@ -233,7 +233,7 @@ authtok_session_open(const struct authtok_sessions *sessions,
 	struct authtok_tokens tokens = AUTHTOK_TOKENS_INIT;
 	const struct authtok_store *store;
 	struct authtok_session row;
-	struct authtok_when when;
+	struct authtok_act when;
 	enum authtok_err err;
 
 	if (sessions == NULL || user == NULL || !client_valid(client) ||
@@ -333,7 +333,7 @@ accept(const struct authtok_sessions *s, struct refresh *r)
 	set_client(&r->next, r->client);
 	/* R5 repairs a rotation that is lost with power: no need to wait */
 	return store->ops->session_update(
-	    store->ctx, &r->next, r->row.gen, r->row.branch, false);
+	    store->ctx, &r->next, r->row.gen, r->row.branch, false, NULL);
 }
 
 /* Carry the verdict out; ECHANGED when it has to be made again. */
@@ -341,7 +341,7 @@ static enum authtok_err
 carry_out(const struct authtok_sessions *s, struct refresh *r, int64_t now)
 {
 	const struct authtok_store *store = s->store;
-	struct authtok_when when;
+	struct authtok_act when;
 	enum authtok_err err;
 
 	switch (r->verdict) {

@@ -83,9 +83,9 @@ struct memory_link *at_memory_table_next(const struct memory_table *table,
 /* Room for n (> 0) more events, so that adding them cannot fail. */
 bool at_memory_events_reserve(struct memory *m, size_t n);
 void at_memory_event_user(struct memory *m, int64_t user_id, int64_t epoch,
-    const struct authtok_when *when);
+    const struct authtok_act *when);
 void at_memory_event_session(
-    struct memory *m, const uint8_t *sid, const struct authtok_when *when);
+    struct memory *m, const uint8_t *sid, const struct authtok_act *when);
 size_t at_memory_events_purge(struct memory *m, int64_t now, size_t limit);
 enum authtok_err at_memory_revoked_since(void *ctx, int64_t after,
     struct authtok_revocation *ret_events, size_t cap, size_t *ret_count);
@@ -93,8 +93,9 @@ enum authtok_err at_memory_revoked_since(void *ctx, int64_t after,
 /* memory_users.c */
 struct memory_user *at_memory_user_get(const struct memory *m, int64_t id);
 void at_memory_user_free(struct memory_user *user);
-enum authtok_err at_memory_user_create(
-    void *ctx, const struct authtok_user *user, int64_t *ret_id);
+enum authtok_err at_memory_user_create(void *ctx,
+    const struct authtok_user *user, const struct authtok_act *act,
+    int64_t *ret_id);
 enum authtok_err at_memory_user_find(
     void *ctx, int64_t id, struct authtok_user *ret_user);
 enum authtok_err at_memory_user_find_name(
@@ -103,9 +104,9 @@ enum authtok_err at_memory_user_find_email(
     void *ctx, const char *email, struct authtok_user *ret_user);
 enum authtok_err at_memory_user_update(void *ctx,
     const struct authtok_user *user, enum authtok_end end, const uint8_t *keep,
-    const struct authtok_when *when);
+    const struct authtok_act *when);
 enum authtok_err at_memory_user_delete(
-    void *ctx, int64_t id, const struct authtok_when *when);
+    void *ctx, int64_t id, const struct authtok_act *when);
 enum authtok_err at_memory_user_list(void *ctx, int64_t after,
     struct authtok_user *ret_users, size_t cap, size_t *ret_count);
 
@@ -113,22 +114,22 @@ enum authtok_err at_memory_user_list(void *ctx, int64_t after,
 void at_memory_session_remove(struct memory *m, struct memory_session *s);
 /* Revoke the user's live sessions but keep (NULL: all); events are reserved. */
 size_t at_memory_sessions_end(struct memory *m, struct memory_user *user,
-    const uint8_t *keep, const struct authtok_when *when);
+    const uint8_t *keep, const struct authtok_act *when);
 enum authtok_err at_memory_session_create(void *ctx,
     const struct authtok_session *session, int64_t user_version,
-    unsigned max_live, const struct authtok_when *when);
+    unsigned max_live, const struct authtok_act *when);
 enum authtok_err at_memory_session_find(void *ctx, const uint8_t *sid,
     struct authtok_session *ret_session, struct authtok_owner *ret_owner);
 enum authtok_err at_memory_session_update(void *ctx,
     const struct authtok_session *next, uint32_t gen, uint32_t branch,
-    bool durable);
+    bool durable, const struct authtok_act *act);
 enum authtok_err at_memory_session_list(void *ctx, int64_t user_id,
     const uint8_t *after, struct authtok_session *ret_sessions, size_t cap,
     size_t *ret_count);
 enum authtok_err at_memory_session_revoke(
-    void *ctx, const uint8_t *sid, const struct authtok_when *when);
+    void *ctx, const uint8_t *sid, const struct authtok_act *when);
 enum authtok_err at_memory_session_revoke_user(void *ctx, int64_t user_id,
-    const uint8_t *keep, const struct authtok_when *when, size_t *ret_count);
+    const uint8_t *keep, const struct authtok_act *when, size_t *ret_count);
 enum authtok_err at_memory_session_delete(
     void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch);
 enum authtok_err at_memory_purge(void *ctx, int64_t now, int64_t idle_before,

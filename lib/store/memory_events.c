@@ -19,7 +19,7 @@ at_memory_events_reserve(struct memory *m, size_t n)
 }
 
 static struct authtok_revocation *
-event_add(struct memory *m, const struct authtok_when *when)
+event_add(struct memory *m, const struct authtok_act *when)
 {
 	struct authtok_revocation *event = &m->events[m->event_count++];
 
@@ -32,7 +32,7 @@ event_add(struct memory *m, const struct authtok_when *when)
 
 void
 at_memory_event_user(struct memory *m, int64_t user_id, int64_t epoch,
-    const struct authtok_when *when)
+    const struct authtok_act *when)
 {
 	struct authtok_revocation *event = event_add(m, when);
 
@@ -42,7 +42,7 @@ at_memory_event_user(struct memory *m, int64_t user_id, int64_t epoch,
 
 void
 at_memory_event_session(
-    struct memory *m, const uint8_t *sid, const struct authtok_when *when)
+    struct memory *m, const uint8_t *sid, const struct authtok_act *when)
 {
 	memcpy(event_add(m, when)->sid, sid, AUTHTOK_SID_LEN);
 }

@@ -48,7 +48,7 @@ is_live(const struct memory_session *s, int64_t now)
 
 static void
 revoke(
-    struct memory *m, struct memory_session *s, const struct authtok_when *when)
+    struct memory *m, struct memory_session *s, const struct authtok_act *when)
 {
 	s->rec.revoked_at = when->now;
 	at_memory_event_session(m, s->rec.sid, when);
@@ -70,7 +70,7 @@ at_memory_session_remove(struct memory *m, struct memory_session *s)
 
 size_t
 at_memory_sessions_end(struct memory *m, struct memory_user *user,
-    const uint8_t *keep, const struct authtok_when *when)
+    const uint8_t *keep, const struct authtok_act *when)
 {
 	struct memory_session *s;
 	size_t i, ended = 0;
@@ -114,7 +114,7 @@ oldest_live(const struct memory_user *user, int64_t now)
 /* Make room for one more live session; events are reserved. */
 static void
 end_oldest(struct memory *m, struct memory_user *user, unsigned max_live,
-    const struct authtok_when *when)
+    const struct authtok_act *when)
 {
 	size_t live = count_live(user, when->now);
 
@@ -146,7 +146,7 @@ make_row(struct memory *m, struct memory_user *user,
 
 static enum authtok_err
 session_create(struct memory *m, const struct authtok_session *rec,
-    int64_t user_version, unsigned max_live, const struct authtok_when *when)
+    int64_t user_version, unsigned max_live, const struct authtok_act *when)
 {
 	struct memory_user *user = at_memory_user_get(m, rec->user_id);
 	struct memory_session *s;
@@ -175,7 +175,7 @@ session_create(struct memory *m, const struct authtok_session *rec,
 
 enum authtok_err
 at_memory_session_create(void *ctx, const struct authtok_session *session,
-    int64_t user_version, unsigned max_live, const struct authtok_when *when)
+    int64_t user_version, unsigned max_live, const struct authtok_act *when)
 {
 	struct memory *m = ctx;
 	enum authtok_err err;
@@ -251,8 +251,9 @@ session_update(struct memory *m, const struct authtok_session *next,
 
 enum authtok_err
 at_memory_session_update(void *ctx, const struct authtok_session *next,
-    uint32_t gen, uint32_t branch, bool durable)
+    uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
+	(void)act;
 	struct memory *m = ctx;
 	enum authtok_err err;
 
@@ -285,7 +286,7 @@ at_memory_session_list(void *ctx, int64_t user_id, const uint8_t *after,
 
 static enum authtok_err
 session_revoke(
-    struct memory *m, const uint8_t *sid, const struct authtok_when *when)
+    struct memory *m, const uint8_t *sid, const struct authtok_act *when)
 {
 	struct memory_session *s = get(m, sid);
 
@@ -301,7 +302,7 @@ session_revoke(
 
 enum authtok_err
 at_memory_session_revoke(
-    void *ctx, const uint8_t *sid, const struct authtok_when *when)
+    void *ctx, const uint8_t *sid, const struct authtok_act *when)
 {
 	struct memory *m = ctx;
 	enum authtok_err err;
@@ -314,7 +315,7 @@ at_memory_session_revoke(
 
 enum authtok_err
 at_memory_session_revoke_user(void *ctx, int64_t user_id, const uint8_t *keep,
-    const struct authtok_when *when, size_t *ret_count)
+    const struct authtok_act *when, size_t *ret_count)
 {
 	struct memory *m = ctx;
 	struct memory_user *user;

@@ -134,9 +134,10 @@ user_create(struct memory *m, const struct authtok_user *rec, int64_t *ret_id)
 }
 
 enum authtok_err
-at_memory_user_create(
-    void *ctx, const struct authtok_user *user, int64_t *ret_id)
+at_memory_user_create(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
+	(void)act;
 	struct memory *m = ctx;
 	enum authtok_err err;
 
@@ -221,7 +222,7 @@ replace(
 
 static enum authtok_err
 user_update(struct memory *m, const struct authtok_user *rec,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	struct memory_user *user = at_memory_user_get(m, rec->id);
 	enum authtok_err err = check_update(m, rec, user);
@@ -243,7 +244,7 @@ user_update(struct memory *m, const struct authtok_user *rec,
 
 enum authtok_err
 at_memory_user_update(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	struct memory *m = ctx;
 	enum authtok_err err;
@@ -255,7 +256,7 @@ at_memory_user_update(void *ctx, const struct authtok_user *user,
 }
 
 static enum authtok_err
-user_delete(struct memory *m, int64_t id, const struct authtok_when *when)
+user_delete(struct memory *m, int64_t id, const struct authtok_act *when)
 {
 	struct memory_user *user = at_memory_user_get(m, id);
 	size_t i;
@@ -277,7 +278,7 @@ user_delete(struct memory *m, int64_t id, const struct authtok_when *when)
 }
 
 enum authtok_err
-at_memory_user_delete(void *ctx, int64_t id, const struct authtok_when *when)
+at_memory_user_delete(void *ctx, int64_t id, const struct authtok_act *when)
 {
 	struct memory *m = ctx;
 	enum authtok_err err;

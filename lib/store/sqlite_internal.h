@@ -193,8 +193,9 @@ enum authtok_err at_store_sqlite(const char *path, int busy_ms,
 /* ---- the operations ------------------------------------------------------ */
 
 /* sqlite_users.c */
-enum authtok_err at_sqlite_user_create(
-    void *ctx, const struct authtok_user *user, int64_t *ret_id);
+enum authtok_err at_sqlite_user_create(void *ctx,
+    const struct authtok_user *user, const struct authtok_act *act,
+    int64_t *ret_id);
 enum authtok_err at_sqlite_user_find(
     void *ctx, int64_t id, struct authtok_user *ret_user);
 enum authtok_err at_sqlite_user_find_name(
@@ -203,9 +204,9 @@ enum authtok_err at_sqlite_user_find_email(
     void *ctx, const char *email, struct authtok_user *ret_user);
 enum authtok_err at_sqlite_user_update(void *ctx,
     const struct authtok_user *user, enum authtok_end end, const uint8_t *keep,
-    const struct authtok_when *when);
+    const struct authtok_act *when);
 enum authtok_err at_sqlite_user_delete(
-    void *ctx, int64_t id, const struct authtok_when *when);
+    void *ctx, int64_t id, const struct authtok_act *when);
 enum authtok_err at_sqlite_user_list(void *ctx, int64_t after,
     struct authtok_user *ret_users, size_t cap, size_t *ret_count);
 
@@ -216,12 +217,12 @@ bool at_column_roles(sqlite3_stmt *stmt, int i, size_t *ret_count,
 /* sqlite_sessions.c */
 enum authtok_err at_sqlite_session_create(void *ctx,
     const struct authtok_session *session, int64_t user_version,
-    unsigned max_live, const struct authtok_when *when);
+    unsigned max_live, const struct authtok_act *when);
 enum authtok_err at_sqlite_session_find(void *ctx, const uint8_t *sid,
     struct authtok_session *ret_session, struct authtok_owner *ret_owner);
 enum authtok_err at_sqlite_session_update(void *ctx,
     const struct authtok_session *next, uint32_t gen, uint32_t branch,
-    bool durable);
+    bool durable, const struct authtok_act *act);
 enum authtok_err at_sqlite_session_list(void *ctx, int64_t user_id,
     const uint8_t *after, struct authtok_session *ret_sessions, size_t cap,
     size_t *ret_count);
@@ -230,25 +231,25 @@ enum authtok_err at_sqlite_session_delete(
 
 /* sqlite_revoke.c */
 enum authtok_err at_sqlite_session_revoke(
-    void *ctx, const uint8_t *sid, const struct authtok_when *when);
+    void *ctx, const uint8_t *sid, const struct authtok_act *when);
 enum authtok_err at_sqlite_session_revoke_user(void *ctx, int64_t user_id,
-    const uint8_t *keep, const struct authtok_when *when, size_t *ret_count);
+    const uint8_t *keep, const struct authtok_act *when, size_t *ret_count);
 enum authtok_err at_sqlite_revoked_since(void *ctx, int64_t after,
     struct authtok_revocation *ret_events, size_t cap, size_t *ret_count);
 
 /* Inside a transaction: revoke a user's live sessions but keep (NULL: all). */
 enum authtok_err at_revoke_user(struct at_conn *conn, int64_t user_id,
-    const uint8_t *keep, const struct authtok_when *when, size_t *ret_count);
+    const uint8_t *keep, const struct authtok_act *when, size_t *ret_count);
 /* Inside a transaction: revoke the count live ones that rotated first. */
 enum authtok_err at_revoke_oldest(struct at_conn *conn, int64_t user_id,
-    int64_t count, const struct authtok_when *when);
+    int64_t count, const struct authtok_act *when);
 /* OK or EUNKNOWN. */
 enum authtok_err at_session_exists(struct at_conn *conn, const uint8_t *sid);
 /* Inside a transaction: access tokens below epoch are revoked. */
 enum authtok_err at_revoke_epoch(struct at_conn *conn, int64_t user_id,
-    int64_t epoch, const struct authtok_when *when);
+    int64_t epoch, const struct authtok_act *when);
 /* Whether when can be stored: 0 as a time of revocation would mean "live". */
-bool at_when_valid(const struct authtok_when *when);
+bool at_when_valid(const struct authtok_act *when);
 
 /* sqlite_purge.c */
 enum authtok_err at_sqlite_purge(void *ctx, int64_t now, int64_t idle_before,

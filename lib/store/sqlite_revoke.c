@@ -7,14 +7,14 @@
 #include <string.h>
 
 bool
-at_when_valid(const struct authtok_when *when)
+at_when_valid(const struct authtok_act *when)
 {
 	return when != NULL && when->now > 0;
 }
 
 enum authtok_err
 at_revoke_epoch(struct at_conn *conn, int64_t user_id, int64_t epoch,
-    const struct authtok_when *when)
+    const struct authtok_act *when)
 {
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, AT_STMT_EVENT_USER, &stmt);
@@ -31,7 +31,7 @@ at_revoke_epoch(struct at_conn *conn, int64_t user_id, int64_t epoch,
 /* The events first: afterwards the condition does not hold any more. */
 enum authtok_err
 at_revoke_oldest(struct at_conn *conn, int64_t user_id, int64_t count,
-    const struct authtok_when *when)
+    const struct authtok_act *when)
 {
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, AT_STMT_EVENT_OLDEST, &stmt);
@@ -63,7 +63,7 @@ bind_keep(sqlite3_stmt *stmt, int i, const uint8_t *keep)
 
 enum authtok_err
 at_revoke_user(struct at_conn *conn, int64_t user_id, const uint8_t *keep,
-    const struct authtok_when *when, size_t *ret_count)
+    const struct authtok_act *when, size_t *ret_count)
 {
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, AT_STMT_EVENT_SESSIONS, &stmt);
@@ -93,7 +93,7 @@ struct revoke_args {
 	const uint8_t *sid;
 	int64_t user_id;
 	const uint8_t *keep;
-	const struct authtok_when *when;
+	const struct authtok_act *when;
 	size_t count;
 };
 
@@ -140,7 +140,7 @@ revoke_one(struct at_conn *conn, void *arg)
 
 enum authtok_err
 at_sqlite_session_revoke(
-    void *ctx, const uint8_t *sid, const struct authtok_when *when)
+    void *ctx, const uint8_t *sid, const struct authtok_act *when)
 {
 	struct revoke_args args = { .sid = sid, .when = when };
 
@@ -160,7 +160,7 @@ revoke_user(struct at_conn *conn, void *arg)
 
 enum authtok_err
 at_sqlite_session_revoke_user(void *ctx, int64_t user_id, const uint8_t *keep,
-    const struct authtok_when *when, size_t *ret_count)
+    const struct authtok_act *when, size_t *ret_count)
 {
 	struct revoke_args args = {
 		.user_id = user_id, .keep = keep, .when = when

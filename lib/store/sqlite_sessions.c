@@ -188,7 +188,7 @@ struct session_args {
 	const uint8_t *sid;
 	int64_t user_version;
 	unsigned max_live;
-	const struct authtok_when *when;
+	const struct authtok_act *when;
 	uint8_t *rotation;
 	const uint8_t *cas;
 };
@@ -274,7 +274,7 @@ create_session(struct at_conn *conn, void *arg)
 
 enum authtok_err
 at_sqlite_session_create(void *ctx, const struct authtok_session *session,
-    int64_t user_version, unsigned max_live, const struct authtok_when *when)
+    int64_t user_version, unsigned max_live, const struct authtok_act *when)
 {
 	uint8_t rotation[ROTATION_LEN];
 	struct session_args args = { .session = session,
@@ -336,8 +336,9 @@ refuse_fall(struct at_sqlite *db, const struct authtok_session *next,
 
 enum authtok_err
 at_sqlite_session_update(void *ctx, const struct authtok_session *next,
-    uint32_t gen, uint32_t branch, bool durable)
+    uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
+	(void)act;
 	struct at_sqlite *db = ctx;
 	uint8_t rotation[ROTATION_LEN], cas[CAS_LEN];
 	struct session_args args = {

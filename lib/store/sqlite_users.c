@@ -214,7 +214,7 @@ struct user_args {
 	const char *roles;
 	enum authtok_end end;
 	const uint8_t *keep;
-	const struct authtok_when *when;
+	const struct authtok_act *when;
 	int64_t id;
 };
 
@@ -243,9 +243,10 @@ create_user(struct at_conn *conn, void *arg)
 }
 
 enum authtok_err
-at_sqlite_user_create(
-    void *ctx, const struct authtok_user *user, int64_t *ret_id)
+at_sqlite_user_create(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
+	(void)act;
 	char roles[ROLES_TEXT];
 	struct user_args args = { .user = user, .roles = roles };
 	enum authtok_err err;
@@ -331,7 +332,7 @@ update_user(struct at_conn *conn, void *arg)
 
 enum authtok_err
 at_sqlite_user_update(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	char roles[ROLES_TEXT];
 	struct user_args args = { user, roles, end, keep, when, 0 };
@@ -368,7 +369,7 @@ delete_user(struct at_conn *conn, void *arg)
 }
 
 enum authtok_err
-at_sqlite_user_delete(void *ctx, int64_t id, const struct authtok_when *when)
+at_sqlite_user_delete(void *ctx, int64_t id, const struct authtok_act *when)
 {
 	struct user_args args = { .id = id, .when = when };
 

@@ -39,6 +39,7 @@
 	X(AUTHTOK_EREUSED, "used before: the session is ended")             \
 	X(AUTHTOK_EPASSWORD, "wrong password")                              \
 	X(AUTHTOK_EDISABLED, "the account is disabled")                     \
+	X(AUTHTOK_ETAMPERED, "the audit log was altered")                   \
 	X(AUTHTOK_ENAME, "the user name is taken")                          \
 	X(AUTHTOK_EEMAIL, "the e-mail address is taken")                    \
 	X(AUTHTOK_ESTALE, "superseded by a newer one")                      \

@@ -106,7 +106,7 @@ list_at_least_one(void *ctx, int64_t after, struct authtok_user *ret,
 
 static enum authtok_err
 update_keeps_email(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	struct authtok_user found, other = *user;
 
@@ -118,7 +118,7 @@ update_keeps_email(void *ctx, const struct authtok_user *user,
 
 static enum authtok_err
 update_of_nobody_changed(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	enum authtok_err err = right->user_update(ctx, user, end, keep, when);
 
@@ -127,7 +127,7 @@ update_of_nobody_changed(void *ctx, const struct authtok_user *user,
 
 static enum authtok_err
 update_taken_is_ok(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	enum authtok_err err = right->user_update(ctx, user, end, keep, when);
 
@@ -136,7 +136,7 @@ update_taken_is_ok(void *ctx, const struct authtok_user *user,
 
 static enum authtok_err
 update_meets_itself(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	struct authtok_user found;
 
@@ -148,7 +148,7 @@ update_meets_itself(void *ctx, const struct authtok_user *user,
 
 static enum authtok_err
 update_ends_all(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	(void)end;
 	return right->user_update(ctx, user, AUTHTOK_END_ALL, keep, when);
@@ -156,7 +156,7 @@ update_ends_all(void *ctx, const struct authtok_user *user,
 
 static enum authtok_err
 update_ends_neighbours(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	size_t n;
 
@@ -168,7 +168,7 @@ update_ends_neighbours(void *ctx, const struct authtok_user *user,
 /* The old name and address are never given up. */
 static enum authtok_err
 update_leaves_names(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	struct authtok_user found, ghost;
 	int64_t id;
@@ -185,7 +185,7 @@ update_leaves_names(void *ctx, const struct authtok_user *user,
 
 /* The sessions of a deleted user stay, with another user. */
 static enum authtok_err
-delete_empties(void *ctx, int64_t id, const struct authtok_when *when)
+delete_empties(void *ctx, int64_t id, const struct authtok_act *when)
 {
 	struct authtok_session all[8];
 	struct authtok_user heir;
@@ -210,7 +210,7 @@ delete_empties(void *ctx, int64_t id, const struct authtok_when *when)
 
 static enum authtok_err
 create_for_nobody_changed(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	enum authtok_err err =
 	    right->session_create(ctx, session, version, max_live, when);
@@ -221,7 +221,7 @@ create_for_nobody_changed(void *ctx, const struct authtok_session *session,
 /* Room is made before it is known whether it is needed. */
 static enum authtok_err
 create_ends_first(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	struct authtok_session all[16];
 	size_t n = 0;
@@ -234,7 +234,7 @@ create_ends_first(void *ctx, const struct authtok_session *session,
 
 static enum authtok_err
 create_ends_one(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	struct authtok_session all[16];
 	size_t n = 0;
@@ -247,7 +247,7 @@ create_ends_one(void *ctx, const struct authtok_session *session,
 
 static enum authtok_err
 create_limit_below(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	return right->session_create(ctx, session, version,
 	    max_live > 1 ? max_live - 1 : max_live, when);
@@ -255,7 +255,7 @@ create_limit_below(void *ctx, const struct authtok_session *session,
 
 static enum authtok_err
 create_drops_retries(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	struct authtok_session other = *session;
 
@@ -265,7 +265,7 @@ create_drops_retries(void *ctx, const struct authtok_session *session,
 
 static enum authtok_err
 create_ascii_agent(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	struct authtok_session other = *session;
 	char *c;
@@ -330,7 +330,7 @@ static enum authtok_err
 update_replaces_row(void *ctx, const struct authtok_session *next, uint32_t gen,
     uint32_t branch, bool durable)
 {
-	static const struct authtok_when when = { 1, 2 };
+	static const struct authtok_act when = { .now = 1, .until = 2 };
 	struct authtok_session s;
 	struct authtok_owner owner;
 	enum authtok_err err =
@@ -358,7 +358,7 @@ update_asks_for_disabled(void *ctx, const struct authtok_session *next,
 
 static enum authtok_err
 revoke_of_nothing_is_ok(
-    void *ctx, const uint8_t *sid, const struct authtok_when *when)
+    void *ctx, const uint8_t *sid, const struct authtok_act *when)
 {
 	right->session_revoke(ctx, sid, when);
 	return AUTHTOK_OK;
@@ -366,7 +366,7 @@ revoke_of_nothing_is_ok(
 
 static enum authtok_err
 revoke_user_none_is_unknown(void *ctx, int64_t user_id, const uint8_t *keep,
-    const struct authtok_when *when, size_t *ret_count)
+    const struct authtok_act *when, size_t *ret_count)
 {
 	size_t n;
 	enum authtok_err err =

@@ -74,7 +74,7 @@ update_check_then_write(void *ctx, const struct authtok_session *next,
 /* The sessions first, the user second: sign-ins slip in between. */
 static enum authtok_err
 disable_in_two_steps(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	size_t n;
 
@@ -92,7 +92,7 @@ disable_in_two_steps(void *ctx, const struct authtok_user *user,
 
 static enum authtok_err
 create_in_between(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	enum authtok_err err;
 
@@ -129,7 +129,7 @@ find_in_two_reads(void *ctx, const uint8_t *sid, struct authtok_session *ret,
 
 static enum authtok_err
 update_between_reads(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	enum authtok_err err;
 

@@ -9,7 +9,7 @@
 
 static enum authtok_err
 create_any_version(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	struct authtok_user user;
 
@@ -21,7 +21,7 @@ create_any_version(void *ctx, const struct authtok_session *session,
 /* Creates for a disabled user, too, in three steps. */
 static enum authtok_err
 create_for_disabled(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	struct authtok_user user;
 	enum authtok_err err;
@@ -42,7 +42,7 @@ create_for_disabled(void *ctx, const struct authtok_session *session,
 
 static enum authtok_err
 create_unlimited(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	(void)max_live;
 	return right->session_create(ctx, session, version, 0, when);
@@ -50,7 +50,7 @@ create_unlimited(void *ctx, const struct authtok_session *session,
 
 static enum authtok_err
 create_limit_off_by_one(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	return right->session_create(ctx, session, version,
 	    max_live > 0 && max_live < 100 ? max_live + 1 : max_live, when);
@@ -59,7 +59,7 @@ create_limit_off_by_one(void *ctx, const struct authtok_session *session,
 /* Dead sessions take the place of live ones. */
 static enum authtok_err
 create_counts_dead(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	struct authtok_session all[16];
 	size_t i, n = 0;
@@ -73,7 +73,7 @@ create_counts_dead(void *ctx, const struct authtok_session *session,
 
 static enum authtok_err
 create_twice(void *ctx, const struct authtok_session *session, int64_t version,
-    unsigned max_live, const struct authtok_when *when)
+    unsigned max_live, const struct authtok_act *when)
 {
 	enum authtok_err err =
 	    right->session_create(ctx, session, version, max_live, when);
@@ -84,7 +84,7 @@ create_twice(void *ctx, const struct authtok_session *session, int64_t version,
 /* Sids are texts: what follows a NUL is lost. */
 static enum authtok_err
 create_text_sid(void *ctx, const struct authtok_session *session,
-    int64_t version, unsigned max_live, const struct authtok_when *when)
+    int64_t version, unsigned max_live, const struct authtok_act *when)
 {
 	struct authtok_session other = *session;
 	size_t i;
@@ -237,7 +237,7 @@ update_falls(void *ctx, const struct authtok_session *next, uint32_t gen,
 
 static enum authtok_err
 revoke_refuses_twice(
-    void *ctx, const uint8_t *sid, const struct authtok_when *when)
+    void *ctx, const uint8_t *sid, const struct authtok_act *when)
 {
 	struct authtok_session s;
 	struct authtok_owner owner;
@@ -249,7 +249,7 @@ revoke_refuses_twice(
 }
 
 static enum authtok_err
-revoke_deletes(void *ctx, const uint8_t *sid, const struct authtok_when *when)
+revoke_deletes(void *ctx, const uint8_t *sid, const struct authtok_act *when)
 {
 	enum authtok_err err = right->session_revoke(ctx, sid, when);
 	struct authtok_session s;
@@ -262,7 +262,7 @@ revoke_deletes(void *ctx, const uint8_t *sid, const struct authtok_when *when)
 
 static enum authtok_err
 revoke_user_keeps_none(void *ctx, int64_t user_id, const uint8_t *keep,
-    const struct authtok_when *when, size_t *ret_count)
+    const struct authtok_act *when, size_t *ret_count)
 {
 	(void)keep;
 	return right->session_revoke_user(ctx, user_id, NULL, when, ret_count);
@@ -270,7 +270,7 @@ revoke_user_keeps_none(void *ctx, int64_t user_id, const uint8_t *keep,
 
 static enum authtok_err
 revoke_user_counts_all(void *ctx, int64_t user_id, const uint8_t *keep,
-    const struct authtok_when *when, size_t *ret_count)
+    const struct authtok_act *when, size_t *ret_count)
 {
 	struct authtok_session all[16];
 	size_t n = 0;
@@ -298,7 +298,7 @@ delete_any(void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch)
 static enum authtok_err
 delete_revokes(void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch)
 {
-	static const struct authtok_when when = { 1, 2 };
+	static const struct authtok_act when = { .now = 1, .until = 2 };
 
 	right->session_revoke(ctx, sid, &when);
 	return right->session_delete(ctx, sid, gen, branch);

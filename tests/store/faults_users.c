@@ -175,7 +175,7 @@ find_any_version(void *ctx, int64_t id, struct authtok_user *ret)
 
 static enum authtok_err
 update_any_version(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	struct authtok_user found, other = *user;
 
@@ -186,7 +186,7 @@ update_any_version(void *ctx, const struct authtok_user *user,
 
 static enum authtok_err
 update_epoch_falls(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	enum authtok_err err = right->user_update(ctx, user, end, keep, when);
 
@@ -195,7 +195,7 @@ update_epoch_falls(void *ctx, const struct authtok_user *user,
 
 static enum authtok_err
 update_ends_none(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	(void)end;
 	return right->user_update(ctx, user, AUTHTOK_END_NONE, keep, when);
@@ -203,7 +203,7 @@ update_ends_none(void *ctx, const struct authtok_user *user,
 
 static enum authtok_err
 update_keeps_none(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	return right->user_update(ctx, user,
 	    end == AUTHTOK_END_OTHERS ? AUTHTOK_END_ALL : end, keep, when);
@@ -212,7 +212,7 @@ update_keeps_none(void *ctx, const struct authtok_user *user,
 /* The sessions are ended first, and stay so when the rest is refused. */
 static enum authtok_err
 update_in_two_steps(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	size_t n;
 
@@ -222,7 +222,7 @@ update_in_two_steps(void *ctx, const struct authtok_user *user,
 }
 
 static enum authtok_err
-delete_of_nobody(void *ctx, int64_t id, const struct authtok_when *when)
+delete_of_nobody(void *ctx, int64_t id, const struct authtok_act *when)
 {
 	right->user_delete(ctx, id, when);
 	return AUTHTOK_OK;

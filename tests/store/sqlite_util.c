@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const struct authtok_when at_noon = { NOW, UNTIL };
+const struct authtok_act at_noon = { .now = NOW, .until = UNTIL };
 
 void
 scratch_make(struct scratch *scratch)

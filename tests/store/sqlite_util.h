@@ -16,7 +16,7 @@
 /* An operation of a store. */
 #define OP(store, op, ...) (store)->ops->op((store)->ctx, __VA_ARGS__)
 
-extern const struct authtok_when at_noon;
+extern const struct authtok_act at_noon;
 
 /* A folder of its own for each test; path is in it. */
 struct scratch {

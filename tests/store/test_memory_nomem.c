@@ -55,7 +55,7 @@ struct picture {
 	struct authtok_revocation event[ROWS];
 };
 
-static const struct authtok_when when = { 1000, 4605 };
+static const struct authtok_act when = { .now = 1000, .until = 4605 };
 static struct authtok_store *store;
 
 static int fail_at;        /* which allocation of TRY fails */
@@ -98,7 +98,7 @@ add_user(const char *name)
 	memset(&user, 0, sizeof(user));
 	snprintf(user.name, sizeof(user.name), "%s", name);
 	snprintf(user.email, sizeof(user.email), "%s@x", name);
-	ck_assert_int_eq(OP(user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(user_create, &user, NULL, &id), AUTHTOK_OK);
 	return id;
 }
 
@@ -168,7 +168,7 @@ create_user(void)
 	memset(&user, 0, sizeof(user));
 	snprintf(user.name, sizeof(user.name), "berta");
 	snprintf(user.email, sizeof(user.email), "berta@x");
-	TRY(err, user_create, &user, &got);
+	TRY(err, user_create, &user, NULL, &got);
 	wrote_results = got != -1;
 	return err;
 }

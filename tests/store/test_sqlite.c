@@ -91,7 +91,7 @@ START_TEST(test_empty_file_is_migrated)
 	write_file("", 0);
 	store = must_open(scratch.path, 100);
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	authtok_store_close(store);
 	store = must_open(scratch.path, 100);
 	ck_assert_int_eq(OP(store, user_find, id, &found), AUTHTOK_OK);
@@ -198,7 +198,7 @@ START_TEST(test_damaged_database)
 
 	store = must_open(scratch.path, 100);
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	authtok_store_close(store);
 	/* every page but the first, which tells what the tables are */
 	memset(page, 0xee, sizeof(page));
@@ -211,7 +211,8 @@ START_TEST(test_damaged_database)
 	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_ESTORE);
 	ck_assert_int_eq(
 	    OP(store, user_find_name, "ann", &user), AUTHTOK_ESTORE);
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_ESTORE);
+	ck_assert_int_eq(
+	    OP(store, user_create, &user, NULL, &id), AUTHTOK_ESTORE);
 	authtok_store_close(store);
 }
 END_TEST
@@ -237,7 +238,7 @@ START_TEST(test_damaged_rows)
 	size_t i, count = 99;
 
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	for (i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
 		make_session(&session, id, 1);
 		ck_assert_int_eq(
@@ -394,7 +395,7 @@ fill(struct authtok_store *store)
 	char sql[512];
 
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	make_session(&session, id, 0);
 	ck_assert_int_eq(
 	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
@@ -435,7 +436,7 @@ refresh_all(struct authtok_store *store, struct authtok_session *sessions)
 		s->retry_count = (uint32_t)(i % 9);
 		memset(s->retries, (int)i, sizeof(s->retries));
 		ck_assert_int_eq(
-		    OP(store, session_update, s, gen, branch, false),
+		    OP(store, session_update, s, gen, branch, false, NULL),
 		    AUTHTOK_OK);
 	}
 }

@@ -37,18 +37,19 @@ START_TEST(test_busy)
 	int64_t id = 0;
 
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	make_session(&session, id, 1);
 	ck_assert_int_eq(
 	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
 	raw_exec(db, "BEGIN IMMEDIATE; DELETE FROM revocations");
 	make_user(&user, "bob");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_EBUSY);
+	ck_assert_int_eq(
+	    OP(store, user_create, &user, NULL, &id), AUTHTOK_EBUSY);
 	session.gen = 1;
-	ck_assert_int_eq(
-	    OP(store, session_update, &session, 0, 0, false), AUTHTOK_EBUSY);
-	ck_assert_int_eq(
-	    OP(store, session_update, &session, 0, 0, true), AUTHTOK_EBUSY);
+	ck_assert_int_eq(OP(store, session_update, &session, 0, 0, false, NULL),
+	    AUTHTOK_EBUSY);
+	ck_assert_int_eq(OP(store, session_update, &session, 0, 0, true, NULL),
+	    AUTHTOK_EBUSY);
 	ck_assert_int_eq(
 	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_EBUSY);
 	ck_assert_int_eq(OP(store, session_revoke_user, session.user_id, NULL,
@@ -65,7 +66,7 @@ START_TEST(test_busy)
 	ck_assert_ptr_nonnull(strstr(why, "another process"));
 	raw_exec(db, "ROLLBACK");
 	ck_assert_int_eq(
-	    OP(store, session_update, &session, 0, 0, false), AUTHTOK_OK);
+	    OP(store, session_update, &session, 0, 0, false, NULL), AUTHTOK_OK);
 	sqlite3_close(db);
 	authtok_store_close(store);
 }
@@ -103,22 +104,22 @@ START_TEST(test_busy_queue)
 	void *writer;
 
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	make_session(&session, id, 1);
 	ck_assert_int_eq(
 	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
 	writer = at_pool_get(&db->writer, 0);
 	ck_assert_ptr_eq(writer, &db->writer_conn);
 	session.gen = 1;
-	ck_assert_int_eq(
-	    OP(store, session_update, &session, 0, 0, false), AUTHTOK_EBUSY);
+	ck_assert_int_eq(OP(store, session_update, &session, 0, 0, false, NULL),
+	    AUTHTOK_EBUSY);
 	ck_assert_int_eq(OP(store, user_delete, id, &at_noon), AUTHTOK_EBUSY);
 	ck_assert_int_eq(
 	    OP(store, session_find, session.sid, &found, &owner), AUTHTOK_OK);
 	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
 	at_pool_put(&db->writer, writer);
 	ck_assert_int_eq(
-	    OP(store, session_update, &session, 0, 0, false), AUTHTOK_OK);
+	    OP(store, session_update, &session, 0, 0, false, NULL), AUTHTOK_OK);
 	authtok_store_close(store);
 }
 END_TEST
@@ -135,7 +136,7 @@ START_TEST(test_levels_of_durability)
 	int64_t id = 0;
 
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	ck_assert_int_eq(raw_int(writer, "PRAGMA synchronous"), 2);
 	make_session(&session, id, 1);
 	ck_assert_int_eq(
@@ -150,8 +151,8 @@ START_TEST(test_levels_of_durability)
 		ck_assert_int_eq(                                         \
 		    raw_int(writer, "PRAGMA synchronous"), level);        \
 	} while (0)
-	AFTER(1, session_update, &session, 0, 0, false);
-	AFTER(2, session_update, &session, 0, 0, true);
+	AFTER(1, session_update, &session, 0, 0, false, NULL);
+	AFTER(2, session_update, &session, 0, 0, true, NULL);
 	AFTER(2, session_revoke, session.sid, &at_noon);
 	AFTER(2, session_revoke_user, id, NULL, &at_noon, &count);
 	AFTER(2, session_delete, session.sid, 0, 0);
@@ -174,12 +175,12 @@ START_TEST(test_schema_moves)
 	int64_t id = 0;
 
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	ck_assert_int_eq(OP(store, user_find, id, &found), AUTHTOK_OK);
 	raw_exec(db, "ALTER TABLE users ADD COLUMN note TEXT; VACUUM");
 	ck_assert_int_eq(OP(store, user_find, id, &found), AUTHTOK_OK);
 	make_user(&user, "bob");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	ck_assert_int_eq(OP(store, user_find, id, &found), AUTHTOK_OK);
 	ck_assert_str_eq(found.name, "bob");
 	sqlite3_close(db);
@@ -295,7 +296,7 @@ race(void *arg)
 		if (err == AUTHTOK_OK) {
 			session.gen++;
 			err = OP(racer->store, session_update, &session,
-			    session.gen - 1, session.branch, false);
+			    session.gen - 1, session.branch, false, NULL);
 		}
 		racer->won += err == AUTHTOK_OK;
 		racer->lost += err == AUTHTOK_ECHANGED;
@@ -318,7 +319,7 @@ START_TEST(test_threads_swap_one_session)
 	int i;
 
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	make_session(&session, id, 1);
 	ck_assert_int_eq(
 	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);

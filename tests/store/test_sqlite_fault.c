@@ -58,7 +58,7 @@ write_all(struct full *full, uint32_t number, unsigned *refused)
 
 	snprintf(name, sizeof(name), "user%u", number);
 	make_user(&user, name);
-	err = OP(full->store, user_create, &user, &id);
+	err = OP(full->store, user_create, &user, NULL, &id);
 	CHILD_CHECK(err == AUTHTOK_OK || (err == AUTHTOK_ESTORE && id == 0));
 	*refused += err != AUTHTOK_OK;
 	CHILD_CHECK(OP(full->store, user_find_name, name, &user) ==
@@ -119,8 +119,8 @@ full_prepare(struct full *full)
 	make_user(&full->user, "ann");
 	CHILD_CHECK(authtok_store_sqlite(scratch.path, &full->store, NULL, 0) ==
 	    AUTHTOK_OK);
-	CHILD_CHECK(OP(full->store, user_create, &full->user, &full->user.id) ==
-	    AUTHTOK_OK);
+	CHILD_CHECK(OP(full->store, user_create, &full->user, NULL,
+			&full->user.id) == AUTHTOK_OK);
 	make_session(&full->session, full->user.id, 1);
 	CHILD_CHECK(OP(full->store, session_create, &full->session, 1, 0,
 			&at_noon) == AUTHTOK_OK);
@@ -199,7 +199,8 @@ START_TEST(test_full_database)
 	int i;
 
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &first), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    OP(store, user_create, &user, NULL, &first), AUTHTOK_OK);
 	authtok_store_explain(store, why, sizeof(why));
 	ck_assert_str_eq(why, "");
 	raw_exec(writer, "PRAGMA max_page_count = 1"); /* as many as it has */
@@ -208,7 +209,7 @@ START_TEST(test_full_database)
 		make_user(&user, name);
 		memset(user.hash, 'x', AUTHTOK_HASH_MAX);
 		snprintf(user.email, sizeof(user.email), "%s@host", name);
-		err = OP(store, user_create, &user, &id);
+		err = OP(store, user_create, &user, NULL, &id);
 	}
 	ck_assert_int_eq(err, AUTHTOK_ESTORE);
 	/* the log can say why, also after other operations went well */
@@ -227,7 +228,7 @@ START_TEST(test_full_database)
 	ck_assert_int_eq(
 	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
 	make_user(&user, name);
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	authtok_store_close(store);
 }
 END_TEST
@@ -334,7 +335,7 @@ open_at_once(void *arg)
 	CHILD_CHECK(store != NULL);
 	snprintf(name, sizeof(name), "user%d", (int)getpid());
 	make_user(&user, name);
-	CHILD_CHECK(OP(store, user_create, &user, &id) == AUTHTOK_OK);
+	CHILD_CHECK(OP(store, user_create, &user, NULL, &id) == AUTHTOK_OK);
 	authtok_store_close(store);
 	return 0;
 }
@@ -421,7 +422,7 @@ START_TEST(test_kill_while_writing)
 	int64_t id;
 
 	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, &id), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
 	for (life = 0; life < LIVES; life++) {
 		authtok_store_close(store);
 		last[life] = one_life(next, 5 + life * 7);

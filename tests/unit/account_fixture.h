@@ -106,14 +106,14 @@ faulty_user_find_email(
 
 static enum authtok_err
 faulty_user_update(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	fault_write();
 	FAULTY(user_update(ctx, user, end, keep, when));
 }
 
 static enum authtok_err
-faulty_user_delete(void *ctx, int64_t id, const struct authtok_when *when)
+faulty_user_delete(void *ctx, int64_t id, const struct authtok_act *when)
 {
 	fault_write();
 	FAULTY(user_delete(ctx, id, when));
@@ -130,7 +130,7 @@ faulty_user_list(void *ctx, int64_t after, struct authtok_user *ret_users,
 
 static enum authtok_err
 faulty_session_create(void *ctx, const struct authtok_session *session,
-    int64_t user_version, unsigned max_live, const struct authtok_when *when)
+    int64_t user_version, unsigned max_live, const struct authtok_act *when)
 {
 	fault_write();
 	FAULTY(session_create(ctx, session, user_version, max_live, when));
@@ -302,7 +302,7 @@ sign_in(const char *name, const char *password)
 static inline void
 put(const struct authtok_user *user)
 {
-	struct authtok_when when = { now, now + 3605 };
+	struct authtok_act when = { .now = now, .until = now + 3605 };
 
 	ck_assert_int_eq(memory->ops->user_update(
 			     memory->ctx, user, AUTHTOK_END_NONE, NULL, &when),

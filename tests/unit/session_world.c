@@ -28,7 +28,7 @@ fails(struct world *w, enum world_op op)
 
 static enum authtok_err
 faulty_create(void *ctx, const struct authtok_session *session,
-    int64_t user_version, unsigned max_live, const struct authtok_when *when)
+    int64_t user_version, unsigned max_live, const struct authtok_act *when)
 {
 	struct world *w = ctx;
 	bool bad = fails(w, WORLD_CREATE);
@@ -79,7 +79,7 @@ faulty_update(void *ctx, const struct authtok_session *next, uint32_t gen,
 }
 
 static enum authtok_err
-faulty_revoke(void *ctx, const uint8_t *sid, const struct authtok_when *when)
+faulty_revoke(void *ctx, const uint8_t *sid, const struct authtok_act *when)
 {
 	struct world *w = ctx;
 	bool bad = fails(w, WORLD_REVOKE);
@@ -324,7 +324,7 @@ world_row(struct world *w, const uint8_t *sid)
 void
 world_update_user(struct world *w)
 {
-	struct authtok_when when = { w->now, w->now + 3605 };
+	struct authtok_act when = { .now = w->now, .until = w->now + 3605 };
 
 	ck_assert_int_eq(w->memory->ops->user_update(w->memory->ctx, &w->user,
 			     AUTHTOK_END_NONE, NULL, &when),

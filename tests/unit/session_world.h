@@ -50,8 +50,8 @@ struct world {
 	/* what was seen */
 	atomic_int calls[WORLD_OPS];
 	atomic_int durable_updates;
-	struct authtok_when last_when; /* of create and revoke */
-	int64_t last_idle_before;      /* of purge */
+	struct authtok_act last_when; /* of create and revoke */
+	int64_t last_idle_before;     /* of purge */
 	unsigned last_max_live;
 };
 

@@ -77,7 +77,7 @@ START_TEST(short_texts_are_unique)
 	size_t len, n, passed = 0;
 	unsigned v;
 
-	for (v = 0; v < 1u << 24; v += v > 0xffff ? 7 : 1) {
+	for (v = 0; v<1u << 24; v += v> 0xffff ? 7 : 1) {
 		len = v < 0x100 ? 1 : v < 0x10000 ? 2 : 3;
 		text[0] = (char)v;
 		text[1] = (char)(v >> 8);

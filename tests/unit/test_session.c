@@ -254,7 +254,7 @@ END_TEST
 
 START_TEST(deleted_user_is_unknown)
 {
-	struct authtok_when when = { WORLD_START, WORLD_START };
+	struct authtok_act when = { .now = WORLD_START, .until = WORLD_START };
 
 	ck_assert_int_eq(
 	    w.memory->ops->user_delete(w.memory->ctx, w.user.id, &when),
@@ -265,7 +265,7 @@ END_TEST
 
 START_TEST(revoked_session_is_revoked)
 {
-	struct authtok_when when = { WORLD_START, WORLD_START };
+	struct authtok_act when = { .now = WORLD_START, .until = WORLD_START };
 
 	ck_assert_int_eq(
 	    w.memory->ops->session_revoke(w.memory->ctx, first.sid, &when),

@@ -71,7 +71,7 @@ END_TEST
 
 START_TEST(open_checks_the_user_as_it_was_read)
 {
-	struct authtok_when when = { WORLD_START, WORLD_START };
+	struct authtok_act when = { .now = WORLD_START, .until = WORLD_START };
 	struct authtok_user old = w.user;
 	struct authtok_tokens tokens;
 

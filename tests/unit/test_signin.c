@@ -289,7 +289,7 @@ no_hash_any_more(void)
 static void
 a_removal(void)
 {
-	struct authtok_when when = { NOW, NOW + 3605 };
+	struct authtok_act when = { .now = NOW, .until = NOW + 3605 };
 
 	(void)memory->ops->user_delete(memory->ctx, 1, &when);
 }
