@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "token/keys.h"
+#include "token/revocation.h"
 
 bool
 at_input_ok(const void *input, size_t given, size_t known)
@@ -113,6 +114,7 @@ settle(struct authtok *engine, const struct authtok_config *config)
 	engine->omit_id = config->omit_id;
 	engine->now = config->now != NULL ? config->now : system_now;
 	engine->now_arg = config->now_arg;
+	engine->revocations = config->revocations;
 
 	p = put_text(p, "{\"iss\":\"");
 	p = put_escaped(p, config->issuer);
@@ -216,4 +218,10 @@ authtok_horizon(const struct authtok *engine)
 {
 	return engine != NULL ? engine->lifetime + engine->expiry_leeway + 5
 			      : 0;
+}
+
+struct authtok_revocations *
+at_engine_revocations(const struct authtok *engine)
+{
+	return engine->revocations;
 }

@@ -37,6 +37,7 @@ struct authtok {
 	bool omit_id;
 	int64_t (*now)(void *arg);
 	void *now_arg;
+	struct authtok_revocations *revocations; /* borrowed, or NULL */
 
 	/* What the claims of every new token begin with: as much of it as
 	 * fills whole groups in base64url, and the 0 to 2 bytes behind. */

@@ -1,10 +1,12 @@
 /*
  * Verify a token, in the order that leaves nothing of an unsigned token to be
- * believed: shape, header, key, algorithm, signature, and only then claims.
+ * believed: shape, header, key, algorithm, signature, only then claims, and what
+ * of it was revoked.
  */
 #include <string.h>
 
 #include "token/claims.h"
+#include "token/revocation.h"
 
 struct part {
 	const char *text;
@@ -52,6 +54,17 @@ key_by_header(const struct authtok *engine, const struct part *header)
 	return NULL;
 }
 
+static bool
+revoked(const struct authtok *engine, const struct authtok_claims *claims)
+{
+	const struct at_said *said = &claims->said;
+
+	return engine->revocations != NULL &&
+	    at_revoked(engine->revocations,
+		said->has_session ? said->session : NULL, said->user_id,
+		said->epoch);
+}
+
 static enum authtok_err
 verify(const struct authtok *engine, const char *token, size_t len,
     struct authtok_claims *claims)
@@ -83,6 +96,8 @@ verify(const struct authtok *engine, const char *token, size_t len,
 		    len - parts[2].len - 1, tag, tag_len);
 	if (err == AUTHTOK_OK)
 		err = at_payload_read(engine, claims, payload_len);
+	if (err == AUTHTOK_OK && revoked(engine, claims))
+		err = AUTHTOK_EREVOKED;
 	if (err != AUTHTOK_OK)
 		return err;
 	memcpy(claims->key_id, key->kid, sizeof(claims->key_id));

@@ -1,0 +1,28 @@
+/*
+ * The revocation set, for the engine that asks it and for the session service
+ * that fills it from a store.
+ */
+#ifndef AT_TOKEN_REVOCATION_H
+#define AT_TOKEN_REVOCATION_H
+
+#include <authtok.h>
+
+/*
+ * Whether a token of this session (AUTHTOK_SID_LEN bytes, or NULL) and this
+ * user (0: none) and epoch is revoked. Takes no lock and writes nothing.
+ */
+bool at_revoked(const struct authtok_revocations *set, const uint8_t *sid,
+    int64_t user_id, int64_t epoch);
+
+/* The set that the engine was given, or NULL. */
+struct authtok_revocations *at_engine_revocations(const struct authtok *engine);
+
+/*
+ * One pull from a store at a time: begin waits for the one under way and tells
+ * where it came to, end says how far this one came.
+ */
+void at_revocations_pull_begin(
+    struct authtok_revocations *set, int64_t *ret_cursor);
+void at_revocations_pull_end(struct authtok_revocations *set, int64_t cursor);
+
+#endif
