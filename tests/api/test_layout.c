@@ -11,9 +11,9 @@
 
 START_TEST(vtable_is_pinned_to_its_version)
 {
-	ck_assert_uint_eq(AUTHTOK_STORE_VERSION, 1);
+	ck_assert_uint_eq(AUTHTOK_STORE_VERSION, 2);
 	ck_assert_uint_eq(
-	    sizeof(struct authtok_store_ops), 19 * sizeof(void *));
+	    sizeof(struct authtok_store_ops), 23 * sizeof(void *));
 	ck_assert_uint_eq(offsetof(struct authtok_store_ops, version), 0);
 	ck_assert_uint_eq(
 	    offsetof(struct authtok_store_ops, close), sizeof(void *));
@@ -21,6 +21,10 @@ START_TEST(vtable_is_pinned_to_its_version)
 	    11 * sizeof(void *));
 	ck_assert_uint_eq(
 	    offsetof(struct authtok_store_ops, purge), 17 * sizeof(void *));
+	ck_assert_uint_eq(offsetof(struct authtok_store_ops, audit_append),
+	    18 * sizeof(void *));
+	ck_assert_uint_eq(
+	    offsetof(struct authtok_store_ops, explain), 22 * sizeof(void *));
 }
 END_TEST
 
@@ -30,6 +34,8 @@ START_TEST(records_are_pinned_to_their_version)
 	ck_assert_uint_eq(sizeof(struct authtok_session), 504);
 	ck_assert_uint_eq(sizeof(struct authtok_owner), 552);
 	ck_assert_uint_eq(sizeof(struct authtok_revocation), 56);
+	ck_assert_uint_eq(sizeof(struct authtok_audit_record), 304);
+	ck_assert_uint_eq(sizeof(struct authtok_act), 40);
 }
 END_TEST
 

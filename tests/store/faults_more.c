@@ -12,11 +12,11 @@
 static const struct authtok_user *kept_user;
 
 static enum authtok_err
-create_keeps_pointer(
-    void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_keeps_pointer(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	kept_user = user;
-	return right->user_create(ctx, user, ret_id);
+	return right->user_create(ctx, user, act, ret_id);
 }
 
 static enum authtok_err
@@ -30,9 +30,10 @@ find_follows_pointer(void *ctx, int64_t id, struct authtok_user *ret)
 }
 
 static enum authtok_err
-create_takes_id(void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_takes_id(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
-	enum authtok_err err = right->user_create(ctx, user, ret_id);
+	enum authtok_err err = right->user_create(ctx, user, act, ret_id);
 
 	if (!err && user->id != 0)
 		*ret_id = user->id;
@@ -41,23 +42,25 @@ create_takes_id(void *ctx, const struct authtok_user *user, int64_t *ret_id)
 
 /* A NUL is a byte like others when more follows it. */
 static enum authtok_err
-create_beyond_nul(void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_beyond_nul(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	struct authtok_user other = *user;
 	size_t len = strlen(other.name);
 
 	if (len < AUTHTOK_NAME_MAX && other.name[len + 1])
 		other.name[len] = '_';
-	return right->user_create(ctx, &other, ret_id);
+	return right->user_create(ctx, &other, act, ret_id);
 }
 
 static enum authtok_err
-create_enabled(void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_enabled(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	struct authtok_user other = *user;
 
 	other.disabled = false;
-	return right->user_create(ctx, &other, ret_id);
+	return right->user_create(ctx, &other, act, ret_id);
 }
 
 static enum authtok_err
@@ -178,7 +181,7 @@ update_leaves_names(void *ctx, const struct authtok_user *user,
 		err = right->user_update(ctx, user, end, keep, when);
 	if (!err && strcmp(found.name, user->name) != 0) {
 		ghost = found;
-		right->user_create(ctx, &ghost, &id);
+		right->user_create(ctx, &ghost, NULL, &id);
 	}
 	return err;
 }
@@ -197,7 +200,8 @@ delete_empties(void *ctx, int64_t id, const struct authtok_act *when)
 	err = right->user_delete(ctx, id, when);
 	memset(&heir, 0, sizeof(heir));
 	snprintf(heir.name, sizeof(heir.name), "heir of %d", (int)id);
-	if (err || n == 0 || right->user_create(ctx, &heir, &heir_id) != 0)
+	if (err || n == 0 ||
+	    right->user_create(ctx, &heir, NULL, &heir_id) != 0)
 		return err;
 	for (i = 0; i < n; i++) {
 		all[i].user_id = heir_id;
@@ -314,7 +318,7 @@ list_none_is_unknown(void *ctx, int64_t user_id, const uint8_t *after,
 
 static enum authtok_err
 update_forgets_nothing(void *ctx, const struct authtok_session *next,
-    uint32_t gen, uint32_t branch, bool durable)
+    uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	struct authtok_session s, other = *next;
 	struct authtok_owner owner;
@@ -322,19 +326,19 @@ update_forgets_nothing(void *ctx, const struct authtok_session *next,
 	if (right->session_find(ctx, next->sid, &s, &owner) == AUTHTOK_OK &&
 	    other.retry_count < s.retry_count)
 		other.retry_count = s.retry_count;
-	return right->session_update(ctx, &other, gen, branch, durable);
+	return right->session_update(ctx, &other, gen, branch, durable, act);
 }
 
 /* The whole row is replaced, and with it what must stay. */
 static enum authtok_err
 update_replaces_row(void *ctx, const struct authtok_session *next, uint32_t gen,
-    uint32_t branch, bool durable)
+    uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	static const struct authtok_act when = { .now = 1, .until = 2 };
 	struct authtok_session s;
 	struct authtok_owner owner;
 	enum authtok_err err =
-	    right->session_update(ctx, next, gen, branch, durable);
+	    right->session_update(ctx, next, gen, branch, durable, act);
 
 	if (err ||
 	    right->session_find(ctx, next->sid, &s, &owner) != AUTHTOK_OK)
@@ -345,7 +349,7 @@ update_replaces_row(void *ctx, const struct authtok_session *next, uint32_t gen,
 
 static enum authtok_err
 update_asks_for_disabled(void *ctx, const struct authtok_session *next,
-    uint32_t gen, uint32_t branch, bool durable)
+    uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	struct authtok_session s;
 	struct authtok_owner owner;
@@ -353,7 +357,7 @@ update_asks_for_disabled(void *ctx, const struct authtok_session *next,
 	if (right->session_find(ctx, next->sid, &s, &owner) == AUTHTOK_OK &&
 	    owner.disabled)
 		return AUTHTOK_ECHANGED;
-	return right->session_update(ctx, next, gen, branch, durable);
+	return right->session_update(ctx, next, gen, branch, durable, act);
 }
 
 static enum authtok_err

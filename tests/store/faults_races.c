@@ -39,7 +39,8 @@ meet(void)
 
 /* Write whatever is there now. */
 static enum authtok_err
-overwrite(void *ctx, const struct authtok_session *next, bool durable)
+overwrite(void *ctx, const struct authtok_session *next, bool durable,
+    const struct authtok_act *act)
 {
 	struct authtok_session s, other = *next;
 	struct authtok_owner owner;
@@ -51,7 +52,7 @@ overwrite(void *ctx, const struct authtok_session *next, bool durable)
 			return AUTHTOK_ECHANGED;
 		other.gen = s.gen > next->gen ? s.gen : next->gen;
 		err = right->session_update(
-		    ctx, &other, s.gen, s.branch, durable);
+		    ctx, &other, s.gen, s.branch, durable, act);
 	} while (err == AUTHTOK_ECHANGED);
 	return err;
 }
@@ -59,7 +60,7 @@ overwrite(void *ctx, const struct authtok_session *next, bool durable)
 /* Check, then write: two threads may both have checked. */
 static enum authtok_err
 update_check_then_write(void *ctx, const struct authtok_session *next,
-    uint32_t gen, uint32_t branch, bool durable)
+    uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	struct authtok_session s;
 	struct authtok_owner owner;
@@ -68,7 +69,7 @@ update_check_then_write(void *ctx, const struct authtok_session *next,
 	    s.revoked_at != 0 || s.gen != gen || s.branch != branch)
 		return AUTHTOK_ECHANGED;
 	meet();
-	return overwrite(ctx, next, durable);
+	return overwrite(ctx, next, durable, act);
 }
 
 /* The sessions first, the user second: sign-ins slip in between. */
@@ -148,10 +149,10 @@ update_between_reads(void *ctx, const struct authtok_user *user,
 /* A rotation that was decided before a revocation is answered with OK. */
 static enum authtok_err
 update_answers_revoked(void *ctx, const struct authtok_session *next,
-    uint32_t gen, uint32_t branch, bool durable)
+    uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	enum authtok_err err =
-	    right->session_update(ctx, next, gen, branch, durable);
+	    right->session_update(ctx, next, gen, branch, durable, act);
 	struct authtok_session s;
 	struct authtok_owner owner;
 

@@ -164,22 +164,22 @@ list_upside_down(void *ctx, int64_t user_id, const uint8_t *after,
 
 static enum authtok_err
 update_any_branch(void *ctx, const struct authtok_session *next, uint32_t gen,
-    uint32_t branch, bool durable)
+    uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	struct authtok_session s;
 	struct authtok_owner owner;
 
 	if (right->session_find(ctx, next->sid, &s, &owner) == AUTHTOK_OK)
 		branch = s.branch;
-	return right->session_update(ctx, next, gen, branch, durable);
+	return right->session_update(ctx, next, gen, branch, durable, act);
 }
 
 static enum authtok_err
 update_revoked(void *ctx, const struct authtok_session *next, uint32_t gen,
-    uint32_t branch, bool durable)
+    uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	enum authtok_err err =
-	    right->session_update(ctx, next, gen, branch, durable);
+	    right->session_update(ctx, next, gen, branch, durable, act);
 	struct authtok_session s;
 	struct authtok_owner owner;
 
@@ -191,44 +191,45 @@ update_revoked(void *ctx, const struct authtok_session *next, uint32_t gen,
 
 static enum authtok_err
 update_unknown(void *ctx, const struct authtok_session *next, uint32_t gen,
-    uint32_t branch, bool durable)
+    uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	struct authtok_session s;
 	struct authtok_owner owner;
 	enum authtok_err err = right->session_find(ctx, next->sid, &s, &owner);
 
-	return err ? err
-		   : right->session_update(ctx, next, gen, branch, durable);
+	return err
+	    ? err
+	    : right->session_update(ctx, next, gen, branch, durable, act);
 }
 
 static enum authtok_err
 update_forgets_retries(void *ctx, const struct authtok_session *next,
-    uint32_t gen, uint32_t branch, bool durable)
+    uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	struct authtok_session other = *next;
 
 	memset(other.retries, 0, sizeof(other.retries));
-	return right->session_update(ctx, &other, gen, branch, durable);
+	return right->session_update(ctx, &other, gen, branch, durable, act);
 }
 
 static enum authtok_err
 update_keeps_time(void *ctx, const struct authtok_session *next, uint32_t gen,
-    uint32_t branch, bool durable)
+    uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	struct authtok_session s, other = *next;
 	struct authtok_owner owner;
 
 	if (right->session_find(ctx, next->sid, &s, &owner) == AUTHTOK_OK)
 		other.rotated_at = s.rotated_at;
-	return right->session_update(ctx, &other, gen, branch, durable);
+	return right->session_update(ctx, &other, gen, branch, durable, act);
 }
 
 static enum authtok_err
 update_falls(void *ctx, const struct authtok_session *next, uint32_t gen,
-    uint32_t branch, bool durable)
+    uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	enum authtok_err err =
-	    right->session_update(ctx, next, gen, branch, durable);
+	    right->session_update(ctx, next, gen, branch, durable, act);
 
 	return err == AUTHTOK_EINVAL ? AUTHTOK_OK : err;
 }

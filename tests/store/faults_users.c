@@ -58,19 +58,20 @@ find_name_by_pattern(void *ctx, const char *name, struct authtok_user *ret)
 
 /* The name in another case is taken for another name. */
 static enum authtok_err
-create_with_case(void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_with_case(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	struct authtok_user found, other = *user;
 
 	if (right->user_find_name(ctx, user->name, &found) == AUTHTOK_OK &&
 	    strcmp(found.name, user->name) != 0)
 		snprintf(other.name, sizeof(other.name), "~%.60s", user->name);
-	return right->user_create(ctx, &other, ret_id);
+	return right->user_create(ctx, &other, act, ret_id);
 }
 
 static enum authtok_err
-create_email_with_case(
-    void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_email_with_case(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	struct authtok_user found, other = *user;
 
@@ -78,12 +79,12 @@ create_email_with_case(
 	    strcmp(found.email, user->email) != 0)
 		snprintf(
 		    other.email, sizeof(other.email), "~%.200s", user->email);
-	return right->user_create(ctx, &other, ret_id);
+	return right->user_create(ctx, &other, act, ret_id);
 }
 
 static enum authtok_err
-create_folds_too_much(
-    void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_folds_too_much(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	struct authtok_user other = *user, found;
 	char *brace = strchr(other.name, '{');
@@ -93,12 +94,12 @@ create_folds_too_much(
 	if (brace &&
 	    right->user_find_name(ctx, other.name, &found) == AUTHTOK_OK)
 		return AUTHTOK_ENAME;
-	return right->user_create(ctx, user, ret_id);
+	return right->user_create(ctx, user, act, ret_id);
 }
 
 static enum authtok_err
-create_one_without_email(
-    void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_one_without_email(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	struct authtok_user users[8];
 	size_t i, n = 0;
@@ -107,15 +108,15 @@ create_one_without_email(
 	for (i = 0; i < n; i++)
 		if (!user->email[0] && !users[i].email[0])
 			return AUTHTOK_EEMAIL;
-	return right->user_create(ctx, user, ret_id);
+	return right->user_create(ctx, user, act, ret_id);
 }
 
 static enum authtok_err
-create_tells_email_first(
-    void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_tells_email_first(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	struct authtok_user found;
-	enum authtok_err err = right->user_create(ctx, user, ret_id);
+	enum authtok_err err = right->user_create(ctx, user, act, ret_id);
 
 	if (err == AUTHTOK_ENAME &&
 	    right->user_find_email(ctx, user->email, &found) == AUTHTOK_OK)
@@ -126,35 +127,38 @@ create_tells_email_first(
 /* ---- what is stored ------------------------------------------------------ */
 
 static enum authtok_err
-create_cuts_name(void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_cuts_name(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	struct authtok_user other = *user;
 
 	other.name[AUTHTOK_NAME_MAX - 1] = '\0';
-	return right->user_create(ctx, &other, ret_id);
+	return right->user_create(ctx, &other, act, ret_id);
 }
 
 static enum authtok_err
-create_short_times(void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_short_times(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	struct authtok_user other = *user;
 
 	other.created_at = (int32_t)(uint32_t)other.created_at;
-	return right->user_create(ctx, &other, ret_id);
+	return right->user_create(ctx, &other, act, ret_id);
 }
 
 static enum authtok_err
-create_writes_id_early(
-    void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_writes_id_early(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	*ret_id = 0;
-	return right->user_create(ctx, user, ret_id);
+	return right->user_create(ctx, user, act, ret_id);
 }
 
 static enum authtok_err
-create_reuses_id(void *ctx, const struct authtok_user *user, int64_t *ret_id)
+create_reuses_id(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
-	enum authtok_err err = right->user_create(ctx, user, ret_id);
+	enum authtok_err err = right->user_create(ctx, user, act, ret_id);
 
 	if (!err)
 		*ret_id = 1;

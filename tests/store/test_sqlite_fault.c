@@ -75,7 +75,7 @@ write_all(struct full *full, uint32_t number, unsigned *refused)
 	session = full->session;
 	session.gen++;
 	err = OP(full->store, session_update, &session, full->session.gen, 0,
-	    number % 2 == 0);
+	    number % 2 == 0, NULL);
 	CHILD_CHECK(err == AUTHTOK_OK || err == AUTHTOK_ESTORE);
 	*refused += err != AUTHTOK_OK;
 	if (err == AUTHTOK_OK)
@@ -381,7 +381,7 @@ write_for_ever(void *arg)
 				&at_noon) == AUTHTOK_OK);
 		session.gen = 1;
 		CHILD_CHECK(OP(store, session_update, &session, 0, 0,
-				i % 2 == 0) == AUTHTOK_OK);
+				i % 2 == 0, NULL) == AUTHTOK_OK);
 		CHILD_CHECK(write(acks[1], &i, sizeof(i)) == sizeof(i));
 	}
 }

@@ -69,15 +69,16 @@ fault_write(void)
 	} while (0)
 
 static enum authtok_err
-faulty_user_create(void *ctx, const struct authtok_user *user, int64_t *ret_id)
+faulty_user_create(void *ctx, const struct authtok_user *user,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	int64_t id;
 
 	fault_write();
 	if (!fault_now())
-		return memory->ops->user_create(ctx, user, ret_id);
+		return memory->ops->user_create(ctx, user, act, ret_id);
 	if (fault.late)
-		(void)memory->ops->user_create(ctx, user, &id);
+		(void)memory->ops->user_create(ctx, user, act, &id);
 	return fault.err;
 }
 
@@ -136,6 +137,13 @@ faulty_session_create(void *ctx, const struct authtok_session *session,
 	FAULTY(session_create(ctx, session, user_version, max_live, when));
 }
 
+static enum authtok_err
+faulty_audit_append(void *ctx, const struct authtok_act *act)
+{
+	fault_write();
+	FAULTY(audit_append(ctx, act));
+}
+
 static struct authtok_store_ops faulty_ops;
 static struct authtok_store faulty;
 
@@ -151,6 +159,7 @@ faulty_store(void)
 	faulty_ops.user_delete = faulty_user_delete;
 	faulty_ops.user_list = faulty_user_list;
 	faulty_ops.session_create = faulty_session_create;
+	faulty_ops.audit_append = faulty_audit_append;
 	faulty.ops = &faulty_ops;
 	faulty.ctx = memory->ctx;
 	return &faulty;

@@ -57,7 +57,7 @@ faulty_find(void *ctx, const uint8_t *sid, struct authtok_session *ret_session,
 
 static enum authtok_err
 faulty_update(void *ctx, const struct authtok_session *next, uint32_t gen,
-    uint32_t branch, bool durable)
+    uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	struct world *w = ctx;
 	bool bad = fails(w, WORLD_UPDATE);
@@ -74,7 +74,7 @@ faulty_update(void *ctx, const struct authtok_session *next, uint32_t gen,
 	if (w->power_lost && !durable)
 		return AUTHTOK_OK;
 	err = w->memory->ops->session_update(
-	    w->memory->ctx, next, gen, branch, durable);
+	    w->memory->ctx, next, gen, branch, durable, act);
 	return bad ? w->err : err;
 }
 
@@ -118,6 +118,112 @@ faulty_purge(void *ctx, int64_t now, int64_t idle_before, size_t limit,
 	    w->memory->ctx, now, idle_before, limit, ret_count);
 }
 
+static enum authtok_err
+faulty_user_find(void *ctx, int64_t id, struct authtok_user *ret_user)
+{
+	struct world *w = ctx;
+
+	if (fails(w, WORLD_USER_FIND))
+		return w->err;
+	return w->memory->ops->user_find(w->memory->ctx, id, ret_user);
+}
+
+static enum authtok_err
+faulty_user_update(void *ctx, const struct authtok_user *user,
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *act)
+{
+	struct world *w = ctx;
+	bool bad = fails(w, WORLD_USER_UPDATE);
+	enum authtok_err err;
+
+	w->last_when = *act;
+	if (bad && w->how == WORLD_BEFORE)
+		return w->err;
+	err = w->memory->ops->user_update(w->memory->ctx, user, end, keep, act);
+	return bad ? w->err : err;
+}
+
+static enum authtok_err
+faulty_list(void *ctx, int64_t user_id, const uint8_t *after,
+    struct authtok_session *ret_sessions, size_t cap, size_t *ret_count)
+{
+	struct world *w = ctx;
+
+	if (fails(w, WORLD_LIST))
+		return w->err;
+	return w->memory->ops->session_list(
+	    w->memory->ctx, user_id, after, ret_sessions, cap, ret_count);
+}
+
+static enum authtok_err
+faulty_revoke_user(void *ctx, int64_t user_id, const uint8_t *keep,
+    const struct authtok_act *act, size_t *ret_count)
+{
+	struct world *w = ctx;
+	bool bad = fails(w, WORLD_REVOKE_USER);
+	enum authtok_err err;
+	size_t n;
+
+	w->last_when = *act;
+	if (bad && w->how == WORLD_BEFORE)
+		return w->err;
+	err = w->memory->ops->session_revoke_user(
+	    w->memory->ctx, user_id, keep, act, &n);
+	if (bad)
+		return w->err;
+	if (!err)
+		*ret_count = n;
+	return err;
+}
+
+static enum authtok_err
+faulty_since(void *ctx, int64_t after, struct authtok_revocation *ret_events,
+    size_t cap, size_t *ret_count)
+{
+	struct world *w = ctx;
+
+	if (fails(w, WORLD_SINCE))
+		return w->err;
+	return w->memory->ops->revoked_since(
+	    w->memory->ctx, after, ret_events, cap, ret_count);
+}
+
+static enum authtok_err
+faulty_append(void *ctx, const struct authtok_act *act)
+{
+	struct world *w = ctx;
+	bool bad = fails(w, WORLD_APPEND);
+	enum authtok_err err;
+
+	w->last_when = *act;
+	if (bad && w->how == WORLD_BEFORE)
+		return w->err;
+	err = w->memory->ops->audit_append(w->memory->ctx, act);
+	return bad ? w->err : err;
+}
+
+static enum authtok_err
+faulty_audit_list(void *ctx, int64_t after,
+    struct authtok_audit_record *ret_records, size_t cap, size_t *ret_count)
+{
+	struct world *w = ctx;
+
+	if (fails(w, WORLD_AUDIT_LIST))
+		return w->err;
+	return w->memory->ops->audit_list(
+	    w->memory->ctx, after, ret_records, cap, ret_count);
+}
+
+static enum authtok_err
+faulty_audit_base(void *ctx, int64_t *ret_seq, uint8_t ret_mac[AUTHTOK_MAC_LEN])
+{
+	struct world *w = ctx;
+
+	if (fails(w, WORLD_AUDIT_BASE))
+		return w->err;
+	return w->memory->ops->audit_base(w->memory->ctx, ret_seq, ret_mac);
+}
+
 /* The service is given nothing else to call. */
 static const struct authtok_store_ops faulty_ops = {
 	.version = AUTHTOK_STORE_VERSION,
@@ -127,6 +233,14 @@ static const struct authtok_store_ops faulty_ops = {
 	.session_revoke = faulty_revoke,
 	.session_delete = faulty_delete,
 	.purge = faulty_purge,
+	.user_find = faulty_user_find,
+	.user_update = faulty_user_update,
+	.session_list = faulty_list,
+	.session_revoke_user = faulty_revoke_user,
+	.revoked_since = faulty_since,
+	.audit_append = faulty_append,
+	.audit_list = faulty_audit_list,
+	.audit_base = faulty_audit_base,
 };
 
 static void
@@ -159,7 +273,7 @@ make_user(struct world *w)
 	user.role_count = 1;
 	user.created_at = WORLD_START;
 	ck_assert_int_eq(
-	    w->memory->ops->user_create(w->memory->ctx, &user, &id),
+	    w->memory->ops->user_create(w->memory->ctx, &user, NULL, &id),
 	    AUTHTOK_OK);
 	ck_assert_int_eq(
 	    w->memory->ops->user_find(w->memory->ctx, id, &w->user),

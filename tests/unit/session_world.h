@@ -18,6 +18,14 @@ enum world_op {
 	WORLD_REVOKE,
 	WORLD_DELETE,
 	WORLD_PURGE,
+	WORLD_USER_FIND,
+	WORLD_USER_UPDATE,
+	WORLD_LIST,
+	WORLD_REVOKE_USER,
+	WORLD_SINCE,
+	WORLD_APPEND,
+	WORLD_AUDIT_LIST,
+	WORLD_AUDIT_BASE,
 	WORLD_OPS
 };
 
@@ -50,7 +58,7 @@ struct world {
 	/* what was seen */
 	atomic_int calls[WORLD_OPS];
 	atomic_int durable_updates;
-	struct authtok_act last_when; /* of create and revoke */
+	struct authtok_act last_when; /* of all but updates */
 	int64_t last_idle_before;     /* of purge */
 	unsigned last_max_live;
 };
