@@ -54,6 +54,7 @@ memory_free(struct memory *m)
 		at_memory_user_free(m->users[i]);
 	free(m->users);
 	free(m->events);
+	free(m->audit);
 	free(m->names.buckets);
 	free(m->emails.buckets);
 	free(m->sids.buckets);
@@ -97,6 +98,10 @@ static const struct authtok_store_ops memory_ops = {
 	.session_delete = at_memory_session_delete,
 	.revoked_since = at_memory_revoked_since,
 	.purge = at_memory_purge,
+	.audit_append = at_memory_audit_append,
+	.audit_list = at_memory_audit_list,
+	.audit_base = at_memory_audit_base,
+	.audit_cut = at_memory_audit_cut,
 	.explain = memory_explain,
 };
 

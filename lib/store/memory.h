@@ -6,8 +6,9 @@
  * names, addresses and sids are found through hash tables, so that nothing on
  * the way of a sign-in or a refresh grows with the number of rows.
  *
- * Allocation comes first in each operation, change after it: an operation that
- * finds no memory has done nothing.
+ * Allocation comes first in each operation, then the audit record, which the
+ * chain may refuse, and change after both: an operation that finds no memory
+ * or no chain has done nothing.
  */
 #ifndef AT_STORE_MEMORY_H
 #define AT_STORE_MEMORY_H
@@ -53,6 +54,10 @@ struct memory {
 	struct authtok_revocation *events;
 	size_t event_count, event_cap;
 	int64_t last_seq;
+	struct authtok_audit_record *audit; /* by seq, from audit_base + 1 */
+	size_t audit_count, audit_cap;
+	int64_t audit_base;
+	uint8_t audit_base_mac[AUTHTOK_MAC_LEN];
 	size_t purge_bucket; /* where the next purge goes on */
 };
 
@@ -83,12 +88,30 @@ struct memory_link *at_memory_table_next(const struct memory_table *table,
 /* Room for n (> 0) more events, so that adding them cannot fail. */
 bool at_memory_events_reserve(struct memory *m, size_t n);
 void at_memory_event_user(struct memory *m, int64_t user_id, int64_t epoch,
-    const struct authtok_act *when);
+    const struct authtok_act *act);
 void at_memory_event_session(
-    struct memory *m, const uint8_t *sid, const struct authtok_act *when);
+    struct memory *m, const uint8_t *sid, const struct authtok_act *act);
 size_t at_memory_events_purge(struct memory *m, int64_t now, size_t limit);
 enum authtok_err at_memory_revoked_since(void *ctx, int64_t after,
     struct authtok_revocation *ret_events, size_t cap, size_t *ret_count);
+
+/* memory_audit.c */
+/*
+ * Append the record of an act, which may have none or be NULL. The last step
+ * of an operation that can fail: room has been made for all that follows.
+ */
+enum authtok_err at_memory_audit_act(
+    struct memory *m, const struct authtok_act *act);
+/* The same for an act on a user whom the caller could not know yet. */
+enum authtok_err at_memory_audit_act_of(
+    struct memory *m, const struct authtok_act *act, int64_t user_id);
+enum authtok_err at_memory_audit_append(
+    void *ctx, const struct authtok_act *act);
+enum authtok_err at_memory_audit_list(void *ctx, int64_t after,
+    struct authtok_audit_record *ret_records, size_t cap, size_t *ret_count);
+enum authtok_err at_memory_audit_base(
+    void *ctx, int64_t *ret_seq, uint8_t *ret_mac);
+enum authtok_err at_memory_audit_cut(void *ctx, int64_t seq);
 
 /* memory_users.c */
 struct memory_user *at_memory_user_get(const struct memory *m, int64_t id);
@@ -104,20 +127,23 @@ enum authtok_err at_memory_user_find_email(
     void *ctx, const char *email, struct authtok_user *ret_user);
 enum authtok_err at_memory_user_update(void *ctx,
     const struct authtok_user *user, enum authtok_end end, const uint8_t *keep,
-    const struct authtok_act *when);
+    const struct authtok_act *act);
 enum authtok_err at_memory_user_delete(
-    void *ctx, int64_t id, const struct authtok_act *when);
+    void *ctx, int64_t id, const struct authtok_act *act);
 enum authtok_err at_memory_user_list(void *ctx, int64_t after,
     struct authtok_user *ret_users, size_t cap, size_t *ret_count);
 
 /* memory_sessions.c */
 void at_memory_session_remove(struct memory *m, struct memory_session *s);
-/* Revoke the user's live sessions but keep (NULL: all); events are reserved. */
-size_t at_memory_sessions_end(struct memory *m, struct memory_user *user,
-    const uint8_t *keep, const struct authtok_act *when);
+/* The user's live sessions but keep (NULL: all): how many, and end them. */
+size_t at_memory_sessions_ending(
+    const struct memory_user *user, const uint8_t *keep, int64_t now);
+/* Events are reserved. */
+void at_memory_sessions_end(struct memory *m, struct memory_user *user,
+    const uint8_t *keep, const struct authtok_act *act);
 enum authtok_err at_memory_session_create(void *ctx,
     const struct authtok_session *session, int64_t user_version,
-    unsigned max_live, const struct authtok_act *when);
+    unsigned max_live, const struct authtok_act *act);
 enum authtok_err at_memory_session_find(void *ctx, const uint8_t *sid,
     struct authtok_session *ret_session, struct authtok_owner *ret_owner);
 enum authtok_err at_memory_session_update(void *ctx,
@@ -127,9 +153,9 @@ enum authtok_err at_memory_session_list(void *ctx, int64_t user_id,
     const uint8_t *after, struct authtok_session *ret_sessions, size_t cap,
     size_t *ret_count);
 enum authtok_err at_memory_session_revoke(
-    void *ctx, const uint8_t *sid, const struct authtok_act *when);
+    void *ctx, const uint8_t *sid, const struct authtok_act *act);
 enum authtok_err at_memory_session_revoke_user(void *ctx, int64_t user_id,
-    const uint8_t *keep, const struct authtok_act *when, size_t *ret_count);
+    const uint8_t *keep, const struct authtok_act *act, size_t *ret_count);
 enum authtok_err at_memory_session_delete(
     void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch);
 enum authtok_err at_memory_purge(void *ctx, int64_t now, int64_t idle_before,

@@ -19,22 +19,22 @@ at_memory_events_reserve(struct memory *m, size_t n)
 }
 
 static struct authtok_revocation *
-event_add(struct memory *m, const struct authtok_act *when)
+event_add(struct memory *m, const struct authtok_act *act)
 {
 	struct authtok_revocation *event = &m->events[m->event_count++];
 
 	memset(event, 0, sizeof(*event));
 	event->seq = ++m->last_seq;
-	event->at = when->now;
-	event->until = when->until;
+	event->at = act->now;
+	event->until = act->until;
 	return event;
 }
 
 void
 at_memory_event_user(struct memory *m, int64_t user_id, int64_t epoch,
-    const struct authtok_act *when)
+    const struct authtok_act *act)
 {
-	struct authtok_revocation *event = event_add(m, when);
+	struct authtok_revocation *event = event_add(m, act);
 
 	event->user_id = user_id;
 	event->epoch = epoch;
@@ -42,9 +42,9 @@ at_memory_event_user(struct memory *m, int64_t user_id, int64_t epoch,
 
 void
 at_memory_event_session(
-    struct memory *m, const uint8_t *sid, const struct authtok_act *when)
+    struct memory *m, const uint8_t *sid, const struct authtok_act *act)
 {
-	memcpy(event_add(m, when)->sid, sid, AUTHTOK_SID_LEN);
+	memcpy(event_add(m, act)->sid, sid, AUTHTOK_SID_LEN);
 }
 
 size_t

@@ -41,17 +41,17 @@ position(const struct memory_user *user, const uint8_t *after, bool or_equal)
 }
 
 static bool
-is_live(const struct memory_session *s, int64_t now)
+is_live(const struct authtok_session *rec, int64_t now)
 {
-	return s->rec.revoked_at == 0 && s->rec.expires_at > now;
+	return rec->revoked_at == 0 && rec->expires_at > now;
 }
 
 static void
 revoke(
-    struct memory *m, struct memory_session *s, const struct authtok_act *when)
+    struct memory *m, struct memory_session *s, const struct authtok_act *act)
 {
-	s->rec.revoked_at = when->now;
-	at_memory_event_session(m, s->rec.sid, when);
+	s->rec.revoked_at = act->now;
+	at_memory_event_session(m, s->rec.sid, act);
 }
 
 void
@@ -68,32 +68,42 @@ at_memory_session_remove(struct memory *m, struct memory_session *s)
 	free(s);
 }
 
-size_t
-at_memory_sessions_end(struct memory *m, struct memory_user *user,
-    const uint8_t *keep, const struct authtok_act *when)
+static bool
+ends(const struct memory_session *s, const uint8_t *keep, int64_t now)
 {
-	struct memory_session *s;
-	size_t i, ended = 0;
-
-	for (i = 0; i < user->session_count; i++) {
-		s = user->sessions[i];
-		if (!is_live(s, when->now) ||
-		    (keep && memcmp(s->rec.sid, keep, AUTHTOK_SID_LEN) == 0))
-			continue;
-		revoke(m, s, when);
-		ended++;
-	}
-	return ended;
+	return is_live(&s->rec, now) &&
+	    (!keep || memcmp(s->rec.sid, keep, AUTHTOK_SID_LEN) != 0);
 }
 
-static size_t
-count_live(const struct memory_user *user, int64_t now)
+size_t
+at_memory_sessions_ending(
+    const struct memory_user *user, const uint8_t *keep, int64_t now)
 {
-	size_t i, live = 0;
+	size_t i, n = 0;
 
 	for (i = 0; i < user->session_count; i++)
-		live += is_live(user->sessions[i], now);
-	return live;
+		n += ends(user->sessions[i], keep, now);
+	return n;
+}
+
+void
+at_memory_sessions_end(struct memory *m, struct memory_user *user,
+    const uint8_t *keep, const struct authtok_act *act)
+{
+	size_t i;
+
+	for (i = 0; i < user->session_count; i++)
+		if (ends(user->sessions[i], keep, act->now))
+			revoke(m, user->sessions[i], act);
+}
+
+/* How many live sessions are too many once there is one more. */
+static size_t
+excess(const struct memory_user *user, unsigned max_live, int64_t now)
+{
+	size_t live = at_memory_sessions_ending(user, NULL, now);
+
+	return live >= max_live ? live + 1 - max_live : 0;
 }
 
 static struct memory_session *
@@ -104,33 +114,19 @@ oldest_live(const struct memory_user *user, int64_t now)
 
 	for (i = 0; i < user->session_count; i++) {
 		s = user->sessions[i];
-		if (is_live(s, now) &&
+		if (is_live(&s->rec, now) &&
 		    (!oldest || s->rec.rotated_at < oldest->rec.rotated_at))
 			oldest = s;
 	}
 	return oldest;
 }
 
-/* Make room for one more live session; events are reserved. */
-static void
-end_oldest(struct memory *m, struct memory_user *user, unsigned max_live,
-    const struct authtok_act *when)
-{
-	size_t live = count_live(user, when->now);
-
-	for (; live + 1 > max_live && live > 0; live--)
-		revoke(m, oldest_live(user, when->now), when);
-}
-
 /* The session's row, not yet among the user's; NULL when out of memory. */
 static struct memory_session *
-make_row(struct memory *m, struct memory_user *user,
-    const struct authtok_session *rec)
+make_row(struct memory_user *user, const struct authtok_session *rec)
 {
 	struct memory_session *s, **sessions;
 
-	if (!at_memory_events_reserve(m, user->session_count + 1))
-		return NULL;
 	sessions = at_memory_grow(user->sessions, &user->session_cap,
 	    user->session_count + 1, sizeof(*user->sessions));
 	if (!sessions)
@@ -144,25 +140,28 @@ make_row(struct memory *m, struct memory_user *user,
 	return s;
 }
 
+/* All checks are done; n sessions of the user end to make room. */
 static enum authtok_err
-session_create(struct memory *m, const struct authtok_session *rec,
-    int64_t user_version, unsigned max_live, const struct authtok_act *when)
+add_row(struct memory *m, struct memory_user *user,
+    const struct authtok_session *rec, size_t n, const struct authtok_act *act)
 {
-	struct memory_user *user = at_memory_user_get(m, rec->user_id);
 	struct memory_session *s;
+	enum authtok_err err;
 	size_t i;
 
-	if (!user)
-		return AUTHTOK_EUNKNOWN;
-	if (user->rec.version != user_version || user->rec.disabled)
-		return AUTHTOK_ECHANGED;
-	if (get(m, rec->sid))
-		return AUTHTOK_EINVAL;
-	s = make_row(m, user, rec);
+	if (!at_memory_events_reserve(m, n + 1))
+		return AUTHTOK_ENOMEM;
+	s = make_row(user, rec);
 	if (!s)
 		return AUTHTOK_ENOMEM;
-	if (max_live > 0 && is_live(s, when->now))
-		end_oldest(m, user, max_live, when);
+	err = at_memory_audit_act(m, act);
+	if (err) {
+		at_memory_wipe(s, sizeof(*s));
+		free(s);
+		return err;
+	}
+	for (; n > 0; n--)
+		revoke(m, oldest_live(user, act->now), act);
 	i = position(user, rec->sid, false);
 	memmove(user->sessions + i + 1, user->sessions + i,
 	    (user->session_count - i) * sizeof(*user->sessions));
@@ -173,15 +172,35 @@ session_create(struct memory *m, const struct authtok_session *rec,
 	return AUTHTOK_OK;
 }
 
+static enum authtok_err
+session_create(struct memory *m, const struct authtok_session *rec,
+    int64_t user_version, unsigned max_live, const struct authtok_act *act)
+{
+	struct memory_user *user = at_memory_user_get(m, rec->user_id);
+	size_t n = 0;
+
+	if (!user)
+		return AUTHTOK_EUNKNOWN;
+	if (user->rec.version != user_version || user->rec.disabled)
+		return AUTHTOK_ECHANGED;
+	if (get(m, rec->sid))
+		return AUTHTOK_EINVAL;
+	if (max_live > 0 && is_live(rec, act->now))
+		n = excess(user, max_live, act->now);
+	if (n > 0 && act->now <= 0)
+		return AUTHTOK_EINVAL;
+	return add_row(m, user, rec, n, act);
+}
+
 enum authtok_err
 at_memory_session_create(void *ctx, const struct authtok_session *session,
-    int64_t user_version, unsigned max_live, const struct authtok_act *when)
+    int64_t user_version, unsigned max_live, const struct authtok_act *act)
 {
 	struct memory *m = ctx;
 	enum authtok_err err;
 
 	at_memory_lock(m);
-	err = session_create(m, session, user_version, max_live, when);
+	err = session_create(m, session, user_version, max_live, act);
 	at_memory_unlock(m);
 	return err;
 }
@@ -236,15 +255,19 @@ rotate(struct authtok_session *rec, const struct authtok_session *next)
 
 static enum authtok_err
 session_update(struct memory *m, const struct authtok_session *next,
-    uint32_t gen, uint32_t branch)
+    uint32_t gen, uint32_t branch, const struct authtok_act *act)
 {
 	struct memory_session *s = get(m, next->sid);
+	enum authtok_err err;
 
 	if (!s || s->rec.revoked_at != 0 || !is_at(s, gen, branch))
 		return AUTHTOK_ECHANGED;
 	/* generations never fall */
 	if (next->gen < gen)
 		return AUTHTOK_EINVAL;
+	err = at_memory_audit_act(m, act);
+	if (err)
+		return err;
 	rotate(&s->rec, next);
 	return AUTHTOK_OK;
 }
@@ -253,13 +276,12 @@ enum authtok_err
 at_memory_session_update(void *ctx, const struct authtok_session *next,
     uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
-	(void)act;
 	struct memory *m = ctx;
 	enum authtok_err err;
 
 	(void)durable; /* memory is as durable as it can be */
 	at_memory_lock(m);
-	err = session_update(m, next, gen, branch);
+	err = session_update(m, next, gen, branch, act);
 	at_memory_unlock(m);
 	return err;
 }
@@ -286,48 +308,71 @@ at_memory_session_list(void *ctx, int64_t user_id, const uint8_t *after,
 
 static enum authtok_err
 session_revoke(
-    struct memory *m, const uint8_t *sid, const struct authtok_act *when)
+    struct memory *m, const uint8_t *sid, const struct authtok_act *act)
 {
 	struct memory_session *s = get(m, sid);
+	enum authtok_err err;
 
 	if (!s)
 		return AUTHTOK_EUNKNOWN;
 	if (s->rec.revoked_at != 0)
 		return AUTHTOK_OK;
+	if (act->now <= 0)
+		return AUTHTOK_EINVAL;
 	if (!at_memory_events_reserve(m, 1))
 		return AUTHTOK_ENOMEM;
-	revoke(m, s, when);
+	err = at_memory_audit_act(m, act);
+	if (err)
+		return err;
+	revoke(m, s, act);
 	return AUTHTOK_OK;
 }
 
 enum authtok_err
 at_memory_session_revoke(
-    void *ctx, const uint8_t *sid, const struct authtok_act *when)
+    void *ctx, const uint8_t *sid, const struct authtok_act *act)
 {
 	struct memory *m = ctx;
 	enum authtok_err err;
 
 	at_memory_lock(m);
-	err = session_revoke(m, sid, when);
+	err = session_revoke(m, sid, act);
 	at_memory_unlock(m);
 	return err;
 }
 
+static enum authtok_err
+session_revoke_user(struct memory *m, int64_t user_id, const uint8_t *keep,
+    const struct authtok_act *act, size_t *ret_count)
+{
+	struct memory_user *user = at_memory_user_get(m, user_id);
+	enum authtok_err err;
+	size_t n = user ? at_memory_sessions_ending(user, keep, act->now) : 0;
+
+	if (n == 0)
+		goto out;
+	if (act->now <= 0)
+		return AUTHTOK_EINVAL;
+	if (!at_memory_events_reserve(m, n))
+		return AUTHTOK_ENOMEM;
+	err = at_memory_audit_act(m, act);
+	if (err)
+		return err;
+	at_memory_sessions_end(m, user, keep, act);
+out:
+	*ret_count = n;
+	return AUTHTOK_OK;
+}
+
 enum authtok_err
 at_memory_session_revoke_user(void *ctx, int64_t user_id, const uint8_t *keep,
-    const struct authtok_act *when, size_t *ret_count)
+    const struct authtok_act *act, size_t *ret_count)
 {
 	struct memory *m = ctx;
-	struct memory_user *user;
-	enum authtok_err err = AUTHTOK_OK;
+	enum authtok_err err;
 
 	at_memory_lock(m);
-	user = at_memory_user_get(m, user_id);
-	if (user && !at_memory_events_reserve(m, user->session_count + 1))
-		err = AUTHTOK_ENOMEM;
-	else
-		*ret_count =
-		    user ? at_memory_sessions_end(m, user, keep, when) : 0;
+	err = session_revoke_user(m, user_id, keep, act, ret_count);
 	at_memory_unlock(m);
 	return err;
 }

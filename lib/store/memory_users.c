@@ -109,7 +109,8 @@ at_memory_user_free(struct memory_user *user)
 }
 
 static enum authtok_err
-user_create(struct memory *m, const struct authtok_user *rec, int64_t *ret_id)
+user_create(struct memory *m, const struct authtok_user *rec,
+    const struct authtok_act *act, int64_t *ret_id)
 {
 	enum authtok_err err = check_taken(m, rec, NULL);
 	struct memory_user **users, *user;
@@ -124,6 +125,11 @@ user_create(struct memory *m, const struct authtok_user *rec, int64_t *ret_id)
 	user = calloc(1, sizeof(*user));
 	if (!user)
 		return AUTHTOK_ENOMEM;
+	err = at_memory_audit_act_of(m, act, m->last_id + 1);
+	if (err) {
+		free(user);
+		return err;
+	}
 	user->rec = *rec;
 	user->rec.id = ++m->last_id;
 	user->rec.version = 1;
@@ -137,12 +143,11 @@ enum authtok_err
 at_memory_user_create(void *ctx, const struct authtok_user *user,
     const struct authtok_act *act, int64_t *ret_id)
 {
-	(void)act;
 	struct memory *m = ctx;
 	enum authtok_err err;
 
 	at_memory_lock(m);
-	err = user_create(m, user, ret_id);
+	err = user_create(m, user, act, ret_id);
 	at_memory_unlock(m);
 	return err;
 }
@@ -222,49 +227,64 @@ replace(
 
 static enum authtok_err
 user_update(struct memory *m, const struct authtok_user *rec,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *act)
 {
 	struct memory_user *user = at_memory_user_get(m, rec->id);
 	enum authtok_err err = check_update(m, rec, user);
-	int64_t epoch;
+	bool raised;
+	size_t ending = 0;
 
 	if (err)
 		return err;
-	if (!at_memory_events_reserve(m, user->session_count + 1))
-		return AUTHTOK_ENOMEM;
-	epoch = user->rec.epoch;
-	replace(m, user, rec);
-	if (rec->epoch > epoch)
-		at_memory_event_user(m, rec->id, rec->epoch, when);
+	if (end != AUTHTOK_END_OTHERS)
+		keep = NULL;
 	if (end != AUTHTOK_END_NONE)
-		at_memory_sessions_end(
-		    m, user, end == AUTHTOK_END_OTHERS ? keep : NULL, when);
+		ending = at_memory_sessions_ending(user, keep, act->now);
+	raised = rec->epoch > user->rec.epoch;
+	if ((raised || ending > 0) && act->now <= 0)
+		return AUTHTOK_EINVAL;
+	if (!at_memory_events_reserve(m, ending + 1))
+		return AUTHTOK_ENOMEM;
+	err = at_memory_audit_act(m, act);
+	if (err)
+		return err;
+	replace(m, user, rec);
+	if (raised)
+		at_memory_event_user(m, rec->id, rec->epoch, act);
+	if (ending > 0)
+		at_memory_sessions_end(m, user, keep, act);
 	return AUTHTOK_OK;
 }
 
 enum authtok_err
 at_memory_user_update(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *act)
 {
 	struct memory *m = ctx;
 	enum authtok_err err;
 
 	at_memory_lock(m);
-	err = user_update(m, user, end, keep, when);
+	err = user_update(m, user, end, keep, act);
 	at_memory_unlock(m);
 	return err;
 }
 
 static enum authtok_err
-user_delete(struct memory *m, int64_t id, const struct authtok_act *when)
+user_delete(struct memory *m, int64_t id, const struct authtok_act *act)
 {
 	struct memory_user *user = at_memory_user_get(m, id);
+	enum authtok_err err;
 	size_t i;
 
 	if (!user)
 		return AUTHTOK_EUNKNOWN;
+	if (act->now <= 0)
+		return AUTHTOK_EINVAL;
 	if (!at_memory_events_reserve(m, 1))
 		return AUTHTOK_ENOMEM;
+	err = at_memory_audit_act(m, act);
+	if (err)
+		return err;
 	for (i = 0; i < user->session_count; i++)
 		at_memory_table_remove(&m->sids, &user->sessions[i]->by_sid);
 	unlink_user(m, user);
@@ -272,19 +292,19 @@ user_delete(struct memory *m, int64_t id, const struct authtok_act *when)
 	memmove(m->users + i - 1, m->users + i,
 	    (m->user_count - i) * sizeof(*m->users));
 	m->user_count--;
-	at_memory_event_user(m, id, INT64_MAX, when);
+	at_memory_event_user(m, id, INT64_MAX, act);
 	at_memory_user_free(user);
 	return AUTHTOK_OK;
 }
 
 enum authtok_err
-at_memory_user_delete(void *ctx, int64_t id, const struct authtok_act *when)
+at_memory_user_delete(void *ctx, int64_t id, const struct authtok_act *act)
 {
 	struct memory *m = ctx;
 	enum authtok_err err;
 
 	at_memory_lock(m);
-	err = user_delete(m, id, when);
+	err = user_delete(m, id, act);
 	at_memory_unlock(m);
 	return err;
 }
