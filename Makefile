@@ -128,7 +128,10 @@ $(BUILD)/bin/authctl: $(call obj,$(AUTHCTL_SRC) $(AUTHCTL_SHARED)) $(STATIC)
 $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(STATIC_NEEDS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_$*) $(STATIC_NEEDS)
+
+# the HTTP client is one of the other side: it needs nothing of ours
+LIBS_client = $(CURL_LIBS) $(CJSON_LIBS)
 
 .PHONY: examples
 examples: $(EXAMPLE_BIN)
