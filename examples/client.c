@@ -181,8 +181,11 @@ attempt(CURL *curl, const char *file, struct state *s)
 	snprintf(body, sizeof(body), "{\"refreshToken\":\"%s\"}", s->refresh);
 	snprintf(header, sizeof(header), "Authtok-Retry-Key: %s", s->key);
 	request(curl, s->base, "/api/auth/refreshtoken", header, body, &reply);
+	/* 409, superseded: nobody but us has the store, so nothing newer is there */
+	if (reply.status == 403 || reply.status == 409 || reply.status == 400)
+		return -1;
 	if (reply.status != 200)
-		return reply.status == 403 ? -1 : 0;
+		return 0;
 	if (!take_tokens(&reply, s))
 		return 0;
 	save(file, s);
