@@ -180,6 +180,9 @@ at_memory_session_create(void *ctx, const struct authtok_session *session,
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!at_memory_when_valid(when) ||
+	    session->retry_count > AUTHTOK_RETRIES_MAX)
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = session_create(m, session, user_version, max_live, when);
 	at_memory_unlock(m);
@@ -257,6 +260,8 @@ at_memory_session_update(void *ctx, const struct authtok_session *next,
 	enum authtok_err err;
 
 	(void)durable; /* memory is as durable as it can be */
+	if (next->retry_count > AUTHTOK_RETRIES_MAX)
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = session_update(m, next, gen, branch);
 	at_memory_unlock(m);
@@ -306,6 +311,8 @@ at_memory_session_revoke(
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!at_memory_when_valid(when))
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = session_revoke(m, sid, when);
 	at_memory_unlock(m);
@@ -320,6 +327,8 @@ at_memory_session_revoke_user(void *ctx, int64_t user_id, const uint8_t *keep,
 	struct memory_user *user;
 	enum authtok_err err = AUTHTOK_OK;
 
+	if (!at_memory_when_valid(when))
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	user = at_memory_user_get(m, user_id);
 	if (user && !at_memory_events_reserve(m, user->session_count + 1))

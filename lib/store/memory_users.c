@@ -140,6 +140,8 @@ at_memory_user_create(
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (user->role_count > AUTHTOK_ROLES_MAX)
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = user_create(m, user, ret_id);
 	at_memory_unlock(m);
@@ -248,6 +250,10 @@ at_memory_user_update(void *ctx, const struct authtok_user *user,
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!at_memory_when_valid(when) ||
+	    user->role_count > AUTHTOK_ROLES_MAX ||
+	    (end == AUTHTOK_END_OTHERS && keep == NULL))
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = user_update(m, user, end, keep, when);
 	at_memory_unlock(m);
@@ -282,6 +288,8 @@ at_memory_user_delete(void *ctx, int64_t id, const struct authtok_when *when)
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!at_memory_when_valid(when))
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = user_delete(m, id, when);
 	at_memory_unlock(m);
