@@ -17,9 +17,13 @@
  *  - State only moves forward: revoked stays revoked, generations and epochs
  *    never fall, ids are never reused.
  *  - "Not there" is EUNKNOWN. A store that cannot answer says EBUSY (worth
- *    another try) or ESTORE, never EUNKNOWN. After either the caller assumes
- *    that the mutation may or may not have happened.
- *  - ret_ pointers are untouched on failure.
+ *    another try), ENOMEM or ESTORE, never EUNKNOWN. After any of them the
+ *    caller assumes that the mutation may or may not have happened. These three
+ *    can come from every operation and are not named below.
+ *  - A record with more roles or retries than there is room for is EINVAL.
+ *  - A session is live while it is not revoked and expires_at > now.
+ *  - ret_ pointers are untouched on failure, but for the elements of an array,
+ *    which are then unspecified.
  */
 #ifndef AUTHTOK_STORE_H
 #define AUTHTOK_STORE_H
@@ -104,7 +108,7 @@ struct authtok_revocation {
 /* When and how long a revocation matters; handed to every op that may revoke.
  */
 struct authtok_when {
-	int64_t now;
+	int64_t now;   /* > 0; otherwise the op is EINVAL and does nothing */
 	int64_t until; /* now + the longest life of an access token */
 };
 
@@ -132,7 +136,8 @@ struct authtok_store_ops {
 	enum authtok_err (*user_create)(
 	    void *ctx, const struct authtok_user *user, int64_t *ret_id);
 
-	/* EUNKNOWN. Name and e-mail compare without ASCII case. */
+	/* EUNKNOWN. Name and e-mail compare without ASCII case. An e-mail of
+	 * "" is none, so it finds nobody. */
 	enum authtok_err (*user_find)(
 	    void *ctx, int64_t id, struct authtok_user *ret_user);
 	enum authtok_err (*user_find_name)(
@@ -144,9 +149,10 @@ struct authtok_store_ops {
 	 * Replace name, email, hash, roles, disabled and epoch of user->id iff its
 	 * version is still user->version; version grows by one. An epoch
 	 * below the stored one is EINVAL; one above it is a revocation. end says which
-	 * of the user's sessions are revoked in the same step, each of them a
-	 * revocation too; keep is AUTHTOK_SID_LEN bytes, used with END_OTHERS.
-	 * EUNKNOWN, ECHANGED, ENAME, EEMAIL.
+	 * of the user's live sessions are revoked in the same step, each of them
+	 * a revocation too; keep is AUTHTOK_SID_LEN bytes, needed by END_OTHERS
+	 * (NULL there is EINVAL) and not looked at otherwise.
+	 * EUNKNOWN, ECHANGED, ENAME, EEMAIL, EINVAL.
 	 */
 	enum authtok_err (*user_update)(void *ctx,
 	    const struct authtok_user *user, enum authtok_end end,
@@ -167,8 +173,8 @@ struct authtok_store_ops {
 	 * Add a session iff the user's version is still user_version and the user is
 	 * not disabled, so that no session outlives the password that opened it.
 	 * When the user would then have more than max_live live sessions
-	 * (not revoked, not past expires_at; 0: no limit) the ones with the oldest
-	 * rotated_at are revoked in the same step, each a revocation.
+	 * (0: no limit) the ones with the oldest rotated_at are revoked in the
+	 * same step, each a revocation.
 	 * EUNKNOWN (no user), ECHANGED, EINVAL (sid exists).
 	 */
 	enum authtok_err (*session_create)(void *ctx,
@@ -186,7 +192,8 @@ struct authtok_store_ops {
 	 * those given and it is not revoked. durable: on stable storage
 	 * before it returns; otherwise it may be lost with power, not with a
 	 * crash of the process, and never torn.
-	 * ECHANGED also when the session is revoked or gone.
+	 * ECHANGED also when the session is revoked or gone. A gen below the
+	 * stored one is EINVAL.
 	 */
 	enum authtok_err (*session_update)(void *ctx,
 	    const struct authtok_session *next, uint32_t gen, uint32_t branch,
@@ -236,7 +243,11 @@ struct authtok_store_ops {
 	void (*explain)(void *ctx, char *buf, size_t size);
 };
 
-/* A backend behind its vtable. Filled by the backend's constructor. */
+/*
+ * A backend behind its vtable. Allocated with malloc and filled by the backend's
+ * constructor; authtok_store_close calls ops->close and then frees it, so it
+ * must not be a part of what ctx points to.
+ */
 struct authtok_store {
 	const struct authtok_store_ops *ops;
 	void *ctx;
