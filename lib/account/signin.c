@@ -100,8 +100,10 @@ open_session(struct attempt *try, struct authtok_tokens *ret_tokens)
 		if (err != AUTHTOK_OK)
 			return err;
 	}
-	return authtok_session_open(
+	err = authtok_session_open(
 	    try->sessions, &try->user, try->client, ret_tokens);
+	/* of what the store or the clock said: the arguments were checked */
+	return err == AUTHTOK_EINVAL ? AUTHTOK_ESTORE : err;
 }
 
 static enum authtok_err
