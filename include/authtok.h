@@ -11,7 +11,9 @@
  *    call that fills it. What comes out of a ret_ pointer to a pointer is owned
  *    by the caller and ends with the matching _free. _free(NULL) does nothing.
  *  - Structs that callers fill begin with their size, are initialised with the
- *    matching _INIT macro, and may grow at the end in later versions.
+ *    matching _INIT macro, and may grow at the end in later versions. One of a
+ *    later version than the library is taken while what the library does not
+ *    know in it is zero; otherwise it is EINVAL.
  *  - Text is NUL-terminated UTF-8 unless a length stands beside it. Times are
  *    seconds since 1970-01-01 00:00:00 UTC, durations are seconds.
  *  - Objects are immutable once built and may be shared by threads without a
@@ -142,7 +144,7 @@ void authtok_keys_free(struct authtok_keys *keys);
  * in the set; secret is 32 to 1024 bytes (48, 64 for HS384, HS512: RFC 7518
  * section 3.2) and is copied. signing: new tokens are signed with this key;
  * exactly one key of a set must be.
- * Errors: EINVAL, ENOMEM, EWEAK.
+ * Errors: EINVAL (also kid twice, and more than AUTHTOK_KEYS_MAX), EWEAK.
  */
 enum authtok_err authtok_keys_add_hmac(struct authtok_keys *keys,
     const char *kid, enum authtok_alg alg, const void *secret,
@@ -151,7 +153,7 @@ enum authtok_err authtok_keys_add_hmac(struct authtok_keys *keys,
 /*
  * Add a refresh secret: number is 0 to 255, unique; secret is 32 to 1024 bytes,
  * copied. current: new refresh tokens are made with it; exactly one is.
- * Errors: EINVAL, ENOMEM, EWEAK.
+ * Errors: EINVAL (also number twice, and more than AUTHTOK_KEYS_MAX), EWEAK.
  */
 enum authtok_err authtok_keys_add_refresh(struct authtok_keys *keys,
     unsigned number, const void *secret, size_t secret_len, bool current);
@@ -326,7 +328,7 @@ struct authtok_grant {
 /*
  * Issue an access token into buf (size bytes; AUTHTOK_TOKEN_MAX + 1 are always
  * enough), NUL-terminated; *ret_len without the NUL. ret_expires_at may be NULL.
- * Errors: EINVAL, ENOSPC, ECRYPTO.
+ * Errors: EINVAL (also a clock before 1970 or beyond 2^53), ENOSPC, ECRYPTO.
  */
 enum authtok_err authtok_issue(const struct authtok *engine,
     const struct authtok_grant *grant, char *buf, size_t size, size_t *ret_len,

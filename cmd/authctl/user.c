@@ -21,6 +21,7 @@ struct words {
 	size_t role_count;
 	char *list; /* "a,b": memory of the roles */
 	bool hash;
+	bool plain; /* "--" was there: no more options */
 };
 
 struct command {
@@ -62,7 +63,8 @@ find(const struct ctl *ctl, const char *which, struct authtok_user *ret_user)
 		return err == AUTHTOK_OK ? CTL_OK : failed(err, which);
 	}
 	id = strtoll(which + 1, &end, 10);
-	if (end == which + 1 || *end != '\0' || id <= 0) {
+	/* strtoll would take blanks and a sign too */
+	if (which[1] < '0' || which[1] > '9' || *end != '\0' || id <= 0) {
 		ctl_say("%s: not an id", which);
 		return CTL_USAGE;
 	}
@@ -98,10 +100,6 @@ user_add(const struct ctl *ctl, const struct words *words)
 	int64_t id = 0;
 	int status;
 
-	if (words->email == NULL) {
-		ctl_say("user add needs --email ADDRESS");
-		return CTL_USAGE;
-	}
 	status = ctl_read_secret("password", password, &request.password_len);
 	if (status != CTL_OK)
 		return status;
@@ -205,10 +203,6 @@ user_roles(const struct ctl *ctl, const struct words *words)
 
 	if (status != CTL_OK)
 		return status;
-	if (words->role_count == 0) {
-		ctl_say("user roles needs ROLE[,ROLE]...");
-		return CTL_USAGE;
-	}
 	err = authtok_user_set_roles(
 	    ctl->accounts, user.id, words->role_count, words->roles, &role);
 	return err == AUTHTOK_OK ? CTL_OK : role_failed(err, words, role);
@@ -293,35 +287,79 @@ add_list(struct words *words, const char *list)
 	return true;
 }
 
-/* One word, or an option and its value, of a command. */
-static bool
-take(const struct command *command, struct words *words, int argc, char **argv,
-    int *i)
+/* The value of "--x V" or "--x=V", or NULL; *i moves past it. */
+static const char *
+value_of(const char *name, int argc, char **argv, int *i)
 {
+	size_t len = strlen(name);
 	const char *word = argv[*i];
-	bool adds = command->run == user_add;
-	const char *value = *i + 1 < argc ? argv[*i + 1] : NULL;
 
-	if (adds && strcmp(word, "--email") == 0 && value != NULL) {
-		words->email = value;
-		++*i;
+	if (strncmp(word, name, len) != 0)
+		return NULL;
+	if (word[len] == '=')
+		return word + len + 1;
+	return word[len] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+/* An option and its value, of a command. */
+static bool
+take_option(const struct command *command, struct words *words, int argc,
+    char **argv, int *i)
+{
+	bool adds = command->run == user_add;
+	const char *word = argv[*i], *value;
+
+	if (strcmp(word, "--") == 0) {
+		words->plain = true;
 		return true;
-	}
-	if (adds && strcmp(word, "--role") == 0 && value != NULL) {
-		++*i;
-		return add_role(words, value);
 	}
 	if (command->run == user_passwd && strcmp(word, "--hash") == 0) {
 		words->hash = true;
 		return true;
 	}
-	if (command->takes_user && words->user == NULL && word[0] != '-') {
+	value = adds ? value_of("--email", argc, argv, i) : NULL;
+	if (value != NULL) {
+		words->email = value;
+		return true;
+	}
+	value = adds ? value_of("--role", argc, argv, i) : NULL;
+	if (value != NULL)
+		return add_role(words, value);
+	ctl_say("user %s: unexpected %s", command->name, word);
+	return false;
+}
+
+static bool
+take(const struct command *command, struct words *words, int argc, char **argv,
+    int *i)
+{
+	const char *word = argv[*i];
+
+	/* a user name may begin with a dash: what follows "--" is a word */
+	if (word[0] == '-' && !words->plain)
+		return take_option(command, words, argc, argv, i);
+	if (command->takes_user && words->user == NULL) {
 		words->user = word;
 		return true;
 	}
-	if (command->run == user_roles && words->list == NULL && word[0] != '-')
+	if (command->run == user_roles && words->list == NULL)
 		return add_list(words, word);
 	ctl_say("user %s: unexpected %s", command->name, word);
+	return false;
+}
+
+/* Whether nothing is missing; said before the database is touched. */
+static bool
+complete(const struct command *command, const struct words *words)
+{
+	if (command->takes_user && words->user == NULL)
+		ctl_say("user %s: which user?", command->name);
+	else if (command->run == user_add && words->email == NULL)
+		ctl_say("user add needs --email ADDRESS");
+	else if (command->run == user_roles && words->role_count == 0)
+		ctl_say("user roles needs ROLE[,ROLE]...");
+	else
+		return true;
 	return false;
 }
 
@@ -354,10 +392,8 @@ ctl_user(const char *file, const char *store, int argc, char **argv)
 	for (i = 1; i < argc && status == CTL_OK; i++)
 		if (!take(command, &words, argc, argv, &i))
 			status = CTL_USAGE;
-	if (status == CTL_OK && command->takes_user && words.user == NULL) {
-		ctl_say("user %s: which user?", command->name);
+	if (status == CTL_OK && !complete(command, &words))
 		status = CTL_USAGE;
-	}
 	if (status == CTL_OK) {
 		status = ctl_open(&ctl, file, store, command->creates);
 		if (status == CTL_OK)

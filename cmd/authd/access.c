@@ -39,21 +39,23 @@ access_find(const char *x_access_token, const char *authorization,
 	return ret_access->len > 0 ? ACCESS_ONE : ACCESS_NONE;
 }
 
-/* RFC 6750 section 3.1: no error code for a request without a token. */
+/*
+ * RFC 9110 section 15.5.2: a 401 says how to do better. RFC 6750 section 3.1:
+ * with an error for those who tried it, without for others.
+ */
 static void
 refuse(struct call *call, const struct access *access, enum fail fail)
 {
 	const char *challenge = CHALLENGE ", error=\"insufficient_scope\"";
 
-	if (fail == FAIL_TOKEN_REQUIRED)
+	if (!access->bearer || fail == FAIL_TOKEN_REQUIRED)
 		challenge = CHALLENGE;
 	else if (fail == FAIL_TOKEN_EXPIRED)
 		challenge = CHALLENGE ", error=\"invalid_token\", "
 				      "error_description=\"expired\"";
 	else if (fail == FAIL_TOKEN_INVALID)
 		challenge = CHALLENGE ", error=\"invalid_token\"";
-	if (access->bearer)
-		http_add(call->res, "WWW-Authenticate", challenge);
+	http_add(call->res, "WWW-Authenticate", challenge);
 	reply_fail(call, fail);
 }
 

@@ -37,9 +37,9 @@ load_keys(const struct config *config, enum keyfile_missing missing,
 }
 
 static enum authtok_err
-make_engine(struct app *app, const struct authtok_keys *keys)
+make_engine(struct app *app, const struct config *config,
+    const struct authtok_keys *keys)
 {
-	const struct config *config = app->config;
 	struct authtok_config engine = AUTHTOK_CONFIG_INIT;
 
 	engine.issuer = config->issuer;
@@ -51,10 +51,9 @@ make_engine(struct app *app, const struct authtok_keys *keys)
 }
 
 static enum authtok_err
-make_sessions(struct app *app, const struct authtok_keys *keys,
-    struct authtok_store *store)
+make_sessions(struct app *app, const struct config *config,
+    const struct authtok_keys *keys, struct authtok_store *store)
 {
-	const struct config *config = app->config;
 	struct authtok_sessions_config sessions = AUTHTOK_SESSIONS_CONFIG_INIT;
 
 	sessions.idle_lifetime = config->jwt_refresh_expiration;
@@ -66,11 +65,39 @@ make_sessions(struct app *app, const struct authtok_keys *keys,
 	    &sessions, app->engine, keys, store, &app->sessions);
 }
 
-static enum authtok_err
-make_accounts(struct app *app, struct authtok_store *store)
+static enum app_result
+fail(enum authtok_err err, char *why)
+{
+	snprintf(why, CONFIG_WHY_MAX, "authd: %s", authtok_strerror(err));
+	return APP_FAILED;
+}
+
+/* Engine, sessions; a key set without a signing key is EKEY here. */
+static enum app_result
+make_signers(struct app *app, const struct config *config,
+    const struct authtok_keys *keys, struct authtok_store *store, char *why)
+{
+	enum authtok_err err = make_engine(app, config, keys);
+
+	if (err == AUTHTOK_OK)
+		err = make_sessions(app, config, keys, store);
+	if (err == AUTHTOK_EKEY) {
+		snprintf(why, CONFIG_WHY_MAX,
+		    "%.256s: must have exactly one key that signs and one "
+		    "current refresh secret",
+		    config->secret != NULL ? config->refresh_path
+					   : config->keys_path);
+		return APP_BAD_CONFIG;
+	}
+	return err == AUTHTOK_OK ? APP_OK : fail(err, why);
+}
+
+static enum app_result
+make_accounts(struct app *app, char *why)
 {
 	const struct config *config = app->config;
 	struct authtok_accounts_config accounts = AUTHTOK_ACCOUNTS_CONFIG_INIT;
+	enum authtok_err err;
 
 	accounts.roles = (const char *const *)config->roles;
 	accounts.signup_roles = (const char *const *)config->signup_roles;
@@ -80,33 +107,32 @@ make_accounts(struct app *app, struct authtok_store *store)
 	accounts.free_account = (unsigned)config->free_account;
 	accounts.free_prefix = (unsigned)config->free_prefix;
 	accounts.delay_max = (unsigned)config->delay_max;
-	return authtok_accounts_new(
-	    &accounts, app->engine, store, &app->accounts);
+	err = authtok_accounts_new(
+	    &accounts, app->engine, app->store, &app->accounts);
+	return err == AUTHTOK_OK ? APP_OK : fail(err, why);
 }
 
-/* Engine, sessions, accounts; a key set without a signing key is EKEY here. */
-static enum app_result
-make_services(struct app *app, const struct authtok_keys *keys,
-    struct authtok_store *store, char *why)
+enum app_result
+app_check(const struct config *config, char *why)
 {
-	enum authtok_err err = make_engine(app, keys);
+	enum app_result result = APP_FAILED;
+	struct app app = { .config = NULL };
+	struct authtok_store *store = NULL;
+	struct authtok_keys *keys = NULL;
 
-	if (err == AUTHTOK_OK)
-		err = make_sessions(app, keys, store);
-	if (err == AUTHTOK_EKEY) {
-		snprintf(why, CONFIG_WHY_MAX,
-		    "%.256s: must have exactly one key that signs and one "
-		    "current refresh secret",
-		    app->config->secret != NULL ? app->config->refresh_path
-						: app->config->keys_path);
-		return APP_BAD_CONFIG;
-	}
-	if (err == AUTHTOK_OK)
-		err = make_accounts(app, store);
-	if (err == AUTHTOK_OK)
-		return APP_OK;
-	snprintf(why, CONFIG_WHY_MAX, "authd: %s", authtok_strerror(err));
-	return APP_FAILED;
+	snprintf(why, CONFIG_WHY_MAX, "authd: no memory");
+	if (authtok_keys_new(&keys) != AUTHTOK_OK ||
+	    authtok_store_memory(&store) != AUTHTOK_OK)
+		goto out;
+	result = load_keys(config, KEYFILE_PRETEND, keys, why);
+	if (result == APP_OK)
+		result = make_signers(&app, config, keys, store, why);
+out:
+	authtok_sessions_free(app.sessions);
+	authtok_free(app.engine);
+	authtok_store_close(store);
+	authtok_keys_free(keys);
+	return result;
 }
 
 enum app_result
@@ -132,7 +158,9 @@ app_new(struct config *config, struct authtok_store *store,
 		goto out;
 	result = load_keys(config, missing, keys, why);
 	if (result == APP_OK)
-		result = make_services(app, keys, store, why);
+		result = make_signers(app, config, keys, store, why);
+	if (result == APP_OK)
+		result = make_accounts(app, why);
 	if (result == APP_OK) {
 		*ret_app = app;
 		app = NULL;
@@ -192,6 +220,46 @@ app_give_claims(struct app *app, struct app_slot *slot)
 	slot->next = app->idle;
 	app->idle = slot;
 	pthread_mutex_unlock(&app->lock);
+}
+
+/*
+ * Removes a session that cannot be there: ids are random. That takes the
+ * writer's way and the lock of the database, and writes nothing.
+ */
+static enum authtok_err
+write_nothing(struct authtok_store *store)
+{
+	static const uint8_t nobody[AUTHTOK_SID_LEN] = { 0 };
+	enum authtok_err err =
+	    store->ops->session_delete(store->ctx, nobody, 0, 0);
+
+	return err == AUTHTOK_EUNKNOWN ? AUTHTOK_OK : err;
+}
+
+enum authtok_err
+app_probe(struct app *app)
+{
+	enum authtok_err err;
+	struct timespec now;
+	bool mine;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&app->lock);
+	err = app->probed;
+	mine = !app->probing && app->probed_at != now.tv_sec;
+	if (mine)
+		app->probing = true;
+	pthread_mutex_unlock(&app->lock);
+	if (!mine)
+		return err;
+	err = write_nothing(app->store);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&app->lock);
+	app->probing = false;
+	app->probed_at = now.tv_sec;
+	app->probed = err;
+	pthread_mutex_unlock(&app->lock);
+	return err;
 }
 
 void

@@ -7,6 +7,7 @@
 #define AUTHD_APP_H
 
 #include <pthread.h>
+#include <time.h>
 
 #include <authtok.h>
 #include <authtok/account.h>
@@ -28,6 +29,10 @@ struct app {
 	pthread_mutex_t lock;  /* of idle */
 	struct app_slot *idle; /* claims objects that no thread uses */
 	unsigned refs;         /* under the lock of struct current */
+	/* the last look at the store, under lock */
+	bool probing;
+	time_t probed_at; /* CLOCK_MONOTONIC, seconds; 0: never */
+	enum authtok_err probed;
 };
 
 /* One claims object, for one thread at a time. */
@@ -44,6 +49,12 @@ enum app_result {
 };
 
 /*
+ * Would the keys of the configuration do? Creates nothing, so that a bad file
+ * of keys is found before anything else is done.
+ */
+enum app_result app_check(const struct config *config, char *why);
+
+/*
  * Takes config over, also on failure; the store is borrowed. why
  * (CONFIG_WHY_MAX bytes) is a line that says what is wrong.
  */
@@ -54,6 +65,12 @@ void app_free(struct app *app);
 /* NULL: no memory. */
 struct app_slot *app_take_claims(struct app *app);
 void app_give_claims(struct app *app, struct app_slot *slot);
+
+/*
+ * Can the store be written to? OK, or why not. Looks at most once a second, so
+ * that it may be asked by anybody.
+ */
+enum authtok_err app_probe(struct app *app);
 
 /* The generation in use. */
 struct current {

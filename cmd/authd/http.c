@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #define REQUEST_TIMEOUT_MS   5000
@@ -110,6 +111,20 @@ send_response(struct mg_connection *conn, struct http_response *res,
 		free(out);
 }
 
+/* What the handler never saw, it cannot log. */
+static void
+log_refusal(struct mg_connection *conn, int status)
+{
+	const struct http_server *server = server_of(conn);
+	char line[128];
+
+	if (server->options.log == NULL)
+		return;
+	snprintf(line, sizeof(line), "refused with %d: a request from %s",
+	    status, mg_get_request_info(conn)->remote_addr);
+	server->options.log(server->options.arg, line);
+}
+
 /* Answers what never became an exchange, and ends the connection. */
 static void
 send_refusal(struct mg_connection *conn, int status)
@@ -123,6 +138,7 @@ send_refusal(struct mg_connection *conn, int status)
 	int fd;
 
 	conn_set_number(conn, conn_number(conn) | 1);
+	log_refusal(conn, status);
 	http_refuse(&res, status);
 	send_response(conn, &res, &wire);
 	peer_of(mg_get_request_info(conn), &peer);
@@ -350,6 +366,18 @@ http_header(const struct http_request *req, const char *name, size_t *ret_count)
 	const struct exchange *ex = req->impl;
 
 	return http_head_field(&ex->head, name, ret_count);
+}
+
+const char *
+http_header_at(const struct http_request *req, const char *name, size_t index)
+{
+	const struct exchange *ex = req->impl;
+
+	for (size_t i = 0; i < ex->head.count; i++)
+		if (strcasecmp(ex->head.fields[i].name, name) == 0 &&
+		    index-- == 0)
+			return ex->head.fields[i].value;
+	return NULL;
 }
 
 /* RFC 9110 10.1.1; the check of the head let nothing else through. */

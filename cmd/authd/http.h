@@ -101,6 +101,10 @@ void http_stop(struct http_server *server, unsigned grace_ms);
 const char *http_header(
     const struct http_request *req, const char *name, size_t *ret_count);
 
+/* The same for the header's occurrence index, from 0. */
+const char *http_header_at(
+    const struct http_request *req, const char *name, size_t index);
+
 /*
  * Read the whole body, at most max bytes, against the deadline. *ret_body is
  * malloc'd, NUL-terminated, owned by the caller, also when empty; untouched

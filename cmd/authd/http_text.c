@@ -122,6 +122,8 @@ http_refuse(struct http_response *res, int status)
 	res->body_len = strlen(res->body);
 	res->close = true;
 	res->headers_len = 0;
+	/* whatever path it was: these must not be kept by a cache */
+	http_add(res, "Cache-Control", "no-store");
 }
 
 /* RFC 9110 5.6.7; strftime would use the names of the locale. */

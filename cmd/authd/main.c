@@ -186,7 +186,7 @@ wait_for_signals(struct server *server, const sigset_t *signals)
 	}
 }
 
-/* Store, first generation; the exit status. */
+/* Keys looked at, store, first generation; the exit status. */
 static int
 open_all(struct server *server)
 {
@@ -200,6 +200,12 @@ open_all(struct server *server)
 		options->file, options->listen, options->store, &config, why)) {
 		fprintf(stderr, "%s\n", why);
 		return APP_BAD_CONFIG;
+	}
+	result = (int)app_check(config, why);
+	if (result != APP_OK) {
+		fprintf(stderr, "%s\n", why);
+		config_free(config);
+		return result;
 	}
 	if (authtok_store_sqlite(config->store_path, &server->store, why,
 		sizeof(why)) != AUTHTOK_OK) {

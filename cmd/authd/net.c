@@ -152,7 +152,7 @@ last_address(const char *forwarded, size_t *len, uint8_t *address)
 	return parse_address(text, address);
 }
 
-void
+bool
 net_client(const struct net_range *trusted, size_t count, const char *peer,
     const char *forwarded, char *buf)
 {
@@ -161,14 +161,15 @@ net_client(const struct net_range *trusted, size_t count, const char *peer,
 
 	if (!parse_address(peer, address)) {
 		snprintf(buf, NET_ADDRESS_SIZE, "%s", peer);
-		return;
+		return false;
 	}
 	print_address(address, buf);
 	if (len == 0 || !in_ranges(trusted, count, address))
-		return;
+		return false;
 	do {
 		if (!last_address(forwarded, &len, last))
-			return; /* the peer: nothing here is to be believed */
+			return false; /* nothing here is to be believed */
 	} while (in_ranges(trusted, count, last) && len > 0);
 	print_address(last, buf);
+	return in_ranges(trusted, count, last);
 }

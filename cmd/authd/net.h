@@ -29,8 +29,9 @@ bool net_listen_parse(const char *text, bool *ret_loopback, bool *ret_any);
  * The client's address into buf (NET_ADDRESS_SIZE bytes): the peer, or, behind
  * trusted proxies, the rightmost address of forwarded (X-Forwarded-For, may be
  * NULL) that is none of them. Anything there that is no address means the peer.
+ * True when all addresses were trusted: what stood before them may be asked.
  */
-void net_client(const struct net_range *trusted, size_t count, const char *peer,
+bool net_client(const struct net_range *trusted, size_t count, const char *peer,
     const char *forwarded, char *buf);
 
 #endif

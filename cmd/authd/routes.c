@@ -62,14 +62,12 @@ route_healthz(struct call *call)
 	reply_static(call, "{\"status\":\"ok\"}");
 }
 
-/* Ready is who gets an answer from the store, whatever the answer. */
 static void
 route_readyz(struct call *call)
 {
-	struct authtok_user user;
-	enum authtok_err err = authtok_user_get(call->app->accounts, 1, &user);
+	enum authtok_err err = app_probe(call->app);
 
-	if (err == AUTHTOK_OK || err == AUTHTOK_ENOUSER)
+	if (err == AUTHTOK_OK)
 		reply_static(call, "{\"status\":\"ok\"}");
 	else
 		reply_fail_system(call, err, 0);
@@ -156,16 +154,23 @@ static void
 find_client(struct call *call)
 {
 	const struct config *config = call->app->config;
+	static const char name[] = "x-forwarded-for";
+	char peer[NET_ADDRESS_SIZE];
 	const char *forwarded = NULL;
-	size_t count = 0;
+	size_t left = 0;
 
 	if (config->trusted_count > 0)
-		forwarded = http_header(call->req, "x-forwarded-for", &count);
-	/* of several only the first is seen, and that one a client can send */
-	if (count > 1)
-		forwarded = NULL;
-	net_client(config->trusted_proxies, config->trusted_count,
-	    call->req->peer, forwarded, call->client);
+		http_header(call->req, name, &left);
+	snprintf(call->client, sizeof(call->client), "%s", call->req->peer);
+	/* several lines are one list (RFC 9110 section 5.3), and some proxies
+	 * add theirs as a line of its own: the last was written last */
+	do {
+		memcpy(peer, call->client, sizeof(peer));
+		if (left > 0)
+			forwarded = http_header_at(call->req, name, --left);
+	} while (net_client(config->trusted_proxies, config->trusted_count,
+		     peer, forwarded, call->client) &&
+	    left > 0);
 }
 
 static void

@@ -47,8 +47,8 @@ struct authtok_accounts_config {
 /*
  * engine and store are borrowed and must outlive the service; config is copied.
  * Hashes one password, to know what an unknown user must cost.
- * Errors: EINVAL (a role name, or a sign-up role that does not exist), ENOMEM,
- * ECRYPTO.
+ * Errors: EINVAL (also a role name, a sign-up role that does not exist, and a
+ * store of another AUTHTOK_STORE_VERSION), ENOMEM, ECRYPTO.
  */
 enum authtok_err authtok_accounts_new(
     const struct authtok_accounts_config *config, const struct authtok *engine,
@@ -93,6 +93,7 @@ enum authtok_err authtok_user_add(const struct authtok_accounts *accounts,
  * password take the same time. A password hash that is foreign or dated is
  * replaced. *ret_user, when not NULL, is the user with an empty hash.
  * *ret_wait, when not NULL, is set on ETHROTTLED: seconds until another try.
+ * client may be NULL.
  * Errors: EINVAL, EUNKNOWN (no such user), EPASSWORD, EDISABLED (right password,
  * disabled account), ETHROTTLED, EBUSY, ESTORE, ECRYPTO, ENOMEM.
  */
@@ -104,15 +105,17 @@ enum authtok_err authtok_signin(const struct authtok_accounts *accounts,
 
 /*
  * Administration. Users come back with an empty hash; struct authtok_user is in
- * authtok/store.h. All are on stable storage before they return.
- * Errors of all: EINVAL, ENOUSER, ECHANGED (somebody else changed the user at
- * the same time, eight times over), ESTORE, EBUSY.
+ * authtok/store.h. Changes are on stable storage before they return.
+ * Errors of all: EINVAL, ENOMEM, ESTORE, EBUSY; of all but authtok_user_list:
+ * ENOUSER; of all authtok_user_set_...: ECHANGED (somebody else changed the user
+ * at the same time, eight times over).
  */
 enum authtok_err authtok_user_get(const struct authtok_accounts *accounts,
     int64_t id, struct authtok_user *ret_user);
 enum authtok_err authtok_user_get_name(const struct authtok_accounts *accounts,
     const char *name, struct authtok_user *ret_user);
-/* Up to cap users with id > after, by id. */
+/* Up to cap users with id > after, by id. After a failure what is in ret_users
+ * is unspecified, but holds no hash. */
 enum authtok_err authtok_user_list(const struct authtok_accounts *accounts,
     int64_t after, struct authtok_user *ret_users, size_t cap,
     size_t *ret_count);
@@ -136,7 +139,8 @@ enum authtok_err authtok_user_change_password(
     const struct authtok_client *client, unsigned *ret_wait);
 /* Replace the password by a hash made elsewhere, in crypt(5) or PHC form:
  * Argon2id, bcrypt, yescrypt, sha512-crypt, sha256-crypt. Ends all sessions and raises the
- * epoch. ENOTSUP: not a hash that can be verified here, or at an absurd cost. */
+ * epoch. Also: ENOTSUP (not a hash that can be verified here, or at an absurd
+ * cost). */
 enum authtok_err authtok_user_set_hash(
     const struct authtok_accounts *accounts, int64_t id, const char *hash);
 /* Raises the epoch; sessions go on with the new roles. Also: ENOROLE, with

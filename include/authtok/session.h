@@ -98,8 +98,9 @@ struct authtok_tokens {
 /*
  * Open a session for a user as just read from the store (id, version, epoch,
  * roles are used). On stable storage before it returns.
- * Errors: EINVAL, ENOMEM, ECRYPTO, ESTORE, EBUSY, EUNKNOWN, ECHANGED (the user
- * changed or was disabled since it was read).
+ * client may be NULL.
+ * Errors: EINVAL, ENOMEM, ECRYPTO, ESTORE, EBUSY, EUNKNOWN (no such user),
+ * ECHANGED (the user changed or was disabled since it was read).
  */
 enum authtok_err authtok_session_open(const struct authtok_sessions *sessions,
     const struct authtok_user *user, const struct authtok_client *client,
@@ -116,7 +117,7 @@ enum authtok_outcome {
 /*
  * Present a refresh token of len bytes. retry_key is NULL or 1 to
  * AUTHTOK_RETRYKEY_MAX visible ASCII characters, the same for every try of one
- * stored token. client may be NULL.
+ * stored token. client may be NULL; ret_outcome and ret_tokens may not.
  * Errors: EINVAL (retry_key, arguments), EFORMAT (not a refresh token), EKEY
  * (unknown refresh secret), ESIG (forged), EUNKNOWN (no such session, or its
  * user is disabled or gone), EREVOKED, EEXPIRED (the session is removed),
@@ -186,7 +187,7 @@ enum authtok_err authtok_revocations_pull(
 
 /*
  * Remove what has expired, at most limit rows. ret_count may be NULL.
- * Errors: EINVAL, ESTORE, EBUSY.
+ * Errors: EINVAL, ENOMEM, ESTORE, EBUSY.
  */
 enum authtok_err authtok_sessions_purge(
     const struct authtok_sessions *sessions, size_t limit, size_t *ret_count);

@@ -17,9 +17,13 @@
  *  - State only moves forward: revoked stays revoked, generations and epochs
  *    never fall, ids are never reused.
  *  - "Not there" is EUNKNOWN. A store that cannot answer says EBUSY (worth
- *    another try) or ESTORE, never EUNKNOWN. After either the caller assumes
- *    that the mutation may or may not have happened.
- *  - ret_ pointers are untouched on failure.
+ *    another try), ENOMEM or ESTORE, never EUNKNOWN. After any of them the
+ *    caller assumes that the mutation may or may not have happened. These three
+ *    can come from every operation and are not named below.
+ *  - A record with more roles or retries than there is room for is EINVAL.
+ *  - A session is live while it is not revoked and expires_at > now.
+ *  - ret_ pointers are untouched on failure, but for the elements of an array,
+ *    which are then unspecified.
  */
 #ifndef AUTHTOK_STORE_H
 #define AUTHTOK_STORE_H
@@ -127,8 +131,8 @@ typedef enum authtok_err authtok_chain(void *arg,
  * same transaction, and only when the operation changed something.
  */
 struct authtok_act {
-	int64_t now;                               /* > 0 */
-	int64_t until;                             /* now + authtok_horizon */
+	int64_t now;   /* > 0; otherwise the op is EINVAL and does nothing */
+	int64_t until; /* now + authtok_horizon */
 	const struct authtok_audit_record *record; /* NULL: none */
 	authtok_chain *chain;                      /* with record */
 	void *chain_arg;
@@ -160,7 +164,8 @@ struct authtok_store_ops {
 	    const struct authtok_user *user, const struct authtok_act *act,
 	    int64_t *ret_id);
 
-	/* EUNKNOWN. Name and e-mail compare without ASCII case. */
+	/* EUNKNOWN. Name and e-mail compare without ASCII case. An e-mail of
+	 * "" is none, so it finds nobody. */
 	enum authtok_err (*user_find)(
 	    void *ctx, int64_t id, struct authtok_user *ret_user);
 	enum authtok_err (*user_find_name)(
@@ -172,9 +177,10 @@ struct authtok_store_ops {
 	 * Replace name, email, hash, roles, disabled and epoch of user->id iff its
 	 * version is still user->version; version grows by one. An epoch
 	 * below the stored one is EINVAL; one above it is a revocation. end says which
-	 * of the user's sessions are revoked in the same step, each of them a
-	 * revocation too; keep is AUTHTOK_SID_LEN bytes, used with END_OTHERS.
-	 * EUNKNOWN, ECHANGED, ENAME, EEMAIL.
+	 * of the user's live sessions are revoked in the same step, each of them
+	 * a revocation too; keep is AUTHTOK_SID_LEN bytes, needed by END_OTHERS
+	 * (NULL there is EINVAL) and not looked at otherwise.
+	 * EUNKNOWN, ECHANGED, ENAME, EEMAIL, EINVAL.
 	 */
 	enum authtok_err (*user_update)(void *ctx,
 	    const struct authtok_user *user, enum authtok_end end,
@@ -195,8 +201,8 @@ struct authtok_store_ops {
 	 * Add a session iff the user's version is still user_version and the user is
 	 * not disabled, so that no session outlives the password that opened it.
 	 * When the user would then have more than max_live live sessions
-	 * (not revoked, not past expires_at; 0: no limit) the ones with the oldest
-	 * rotated_at are revoked in the same step, each a revocation.
+	 * (0: no limit) the ones with the oldest rotated_at are revoked in the
+	 * same step, each a revocation.
 	 * EUNKNOWN (no user), ECHANGED, EINVAL (sid exists).
 	 */
 	enum authtok_err (*session_create)(void *ctx,
@@ -214,8 +220,9 @@ struct authtok_store_ops {
 	 * those given and it is not revoked. durable: on stable storage
 	 * before it returns; otherwise it may be lost with power, not with a
 	 * crash of the process, and never torn.
-	 * ECHANGED also when the session is revoked or gone. act may be NULL;
-	 * ordinary rotations carry no record.
+	 * ECHANGED also when the session is revoked or gone. A gen below the
+	 * stored one is EINVAL. act may be NULL; ordinary rotations carry no
+	 * record.
 	 */
 	enum authtok_err (*session_update)(void *ctx,
 	    const struct authtok_session *next, uint32_t gen, uint32_t branch,
@@ -288,7 +295,11 @@ struct authtok_store_ops {
 	void (*explain)(void *ctx, char *buf, size_t size);
 };
 
-/* A backend behind its vtable. Filled by the backend's constructor. */
+/*
+ * A backend behind its vtable. Allocated with malloc and filled by the backend's
+ * constructor; authtok_store_close calls ops->close and then frees it, so it
+ * must not be a part of what ctx points to.
+ */
 struct authtok_store {
 	const struct authtok_store_ops *ops;
 	void *ctx;

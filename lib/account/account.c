@@ -28,7 +28,7 @@ copy_roles(const char *const *names, struct at_roles *roles)
 	if (roles->names == NULL)
 		return AUTHTOK_ENOMEM;
 	for (i = 0; i < count; i++)
-		strcpy(roles->names[i], names[i]);
+		at_copy(roles->names[i], sizeof(roles->names[i]), names[i]);
 	roles->count = count;
 	return AUTHTOK_OK;
 }
@@ -103,7 +103,8 @@ authtok_accounts_new(const struct authtok_accounts_config *config,
 	struct authtok_accounts *accounts;
 	enum authtok_err err;
 
-	if (config == NULL || config->size < sizeof(*config) ||
+	if (config == NULL ||
+	    !at_input_ok(config, config->size, sizeof(*config)) ||
 	    engine == NULL || store == NULL ||
 	    store->ops->version != AUTHTOK_STORE_VERSION ||
 	    ret_accounts == NULL)
@@ -268,7 +269,8 @@ at_accounts_roles(const struct authtok_accounts *accounts,
 			continue;
 		if (user->role_count == AUTHTOK_ROLES_MAX)
 			return AUTHTOK_EINVAL;
-		strcpy(user->roles[user->role_count++], roles[i]);
+		at_copy(user->roles[user->role_count++], sizeof(user->roles[0]),
+		    roles[i]);
 	}
 	return AUTHTOK_OK;
 }
@@ -276,9 +278,13 @@ at_accounts_roles(const struct authtok_accounts *accounts,
 struct authtok_act
 at_accounts_when(const struct authtok_accounts *accounts)
 {
+	const int64_t horizon = authtok_horizon(accounts->engine);
+	const int64_t now = authtok_now(accounts->engine);
 	struct authtok_act when;
 
-	when.now = authtok_now(accounts->engine);
-	when.until = when.now + authtok_horizon(accounts->engine);
+	/* a clock out of its mind must not keep a revocation from happening */
+	when.now = now > 0 ? now : 1;
+	when.until =
+	    when.now < INT64_MAX - horizon ? when.now + horizon : INT64_MAX;
 	return when;
 }

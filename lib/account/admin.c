@@ -82,7 +82,7 @@ authtok_user_list(const struct authtok_accounts *accounts, int64_t after,
 {
 	const struct authtok_store *store;
 	enum authtok_err err;
-	size_t count;
+	size_t count = cap;
 	size_t i;
 
 	if (accounts == NULL || (ret_users == NULL && cap > 0) ||
@@ -90,12 +90,12 @@ authtok_user_list(const struct authtok_accounts *accounts, int64_t after,
 		return AUTHTOK_EINVAL;
 	store = accounts->store;
 	err = store->ops->user_list(store->ctx, after, ret_users, cap, &count);
-	if (err != AUTHTOK_OK)
-		return err;
+	/* a failure may come after some users were read */
 	for (i = 0; i < count; i++)
 		at_wipe(ret_users[i].hash, sizeof(ret_users[i].hash));
-	*ret_count = count;
-	return AUTHTOK_OK;
+	if (err == AUTHTOK_OK)
+		*ret_count = count;
+	return err;
 }
 
 /* ---- changing ----------------------------------------------------------- */
@@ -125,7 +125,7 @@ apply(const struct change *change, struct authtok_user *user, bool *ret_raise,
 	*ret_raise = true;
 	*ret_end = AUTHTOK_END_ALL;
 	if (change->hash != NULL) {
-		strcpy(user->hash, change->hash);
+		at_copy(user->hash, sizeof(user->hash), change->hash);
 		return true;
 	}
 	if (change->roles != NULL) {

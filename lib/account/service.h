@@ -8,6 +8,9 @@
 
 #include "account/slots.h"
 #include "account/throttle.h"
+#include "token/input.h"
+
+#include <string.h>
 
 #define AT_TRIES 8 /* compare-and-swaps that may be lost */
 
@@ -25,6 +28,16 @@ struct authtok_accounts {
 	struct at_throttle *throttle;     /* NULL: off */
 	char dummy[AUTHTOK_HASH_MAX + 1]; /* of no password that is known */
 };
+
+/* Copy a text that is known to fit into the size bytes at out. */
+static inline void
+at_copy(char *out, size_t size, const char *text)
+{
+	size_t len = strnlen(text, size - 1);
+
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
 
 bool at_roles_have(const struct at_roles *roles, const char *name);
 

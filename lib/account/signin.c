@@ -61,7 +61,7 @@ authenticate(struct attempt *try)
 		return AUTHTOK_EUNKNOWN;
 	if (err != AUTHTOK_OK)
 		return err;
-	strcpy(try->matched, try->user.hash);
+	at_copy(try->matched, sizeof(try->matched), try->user.hash);
 	return try->user.disabled ? AUTHTOK_EDISABLED : AUTHTOK_OK;
 }
 
@@ -79,7 +79,7 @@ replace_hash(struct attempt *try)
 	enum authtok_err err;
 
 	try->replaced = true;
-	strcpy(next.hash, try->fresh);
+	at_copy(next.hash, sizeof(next.hash), try->fresh);
 	err = store->ops->user_update(
 	    store->ctx, &next, AUTHTOK_END_NONE, NULL, &when);
 	at_wipe(&next, sizeof(next));
@@ -100,8 +100,10 @@ open_session(struct attempt *try, struct authtok_tokens *ret_tokens)
 		if (err != AUTHTOK_OK)
 			return err;
 	}
-	return authtok_session_open(
+	err = authtok_session_open(
 	    try->sessions, &try->user, try->client, ret_tokens);
+	/* of what the store or the clock said: the arguments were checked */
+	return err == AUTHTOK_EINVAL ? AUTHTOK_ESTORE : err;
 }
 
 static enum authtok_err
@@ -174,7 +176,8 @@ authtok_signin(const struct authtok_accounts *accounts,
 	if (accounts == NULL || sessions == NULL || name == NULL ||
 	    (password == NULL && password_len > 0) || ret_tokens == NULL ||
 	    ret_tokens->size < sizeof(*ret_tokens) ||
-	    (client != NULL && client->size < sizeof(*client)))
+	    (client != NULL &&
+		!at_input_ok(client, client->size, sizeof(*client))))
 		return AUTHTOK_EINVAL;
 	if (password == NULL)
 		try.password = "";

@@ -12,7 +12,8 @@
 static enum authtok_err
 check_request(const struct authtok_signup *request)
 {
-	if (request == NULL || request->size < sizeof(*request) ||
+	if (request == NULL ||
+	    !at_input_ok(request, request->size, sizeof(*request)) ||
 	    request->name == NULL || request->email == NULL ||
 	    (request->password == NULL && request->password_len > 0) ||
 	    (request->roles == NULL && request->role_count > 0))
@@ -73,8 +74,8 @@ sign_up(const struct authtok_accounts *accounts, const struct at_roles *allowed,
 	    accounts, request->password, request->password_len, user.hash);
 	if (err != AUTHTOK_OK)
 		return err;
-	strcpy(user.name, request->name);
-	strcpy(user.email, request->email);
+	at_copy(user.name, sizeof(user.name), request->name);
+	at_copy(user.email, sizeof(user.email), request->email);
 	user.created_at = authtok_now(accounts->engine);
 	err = store->ops->user_create(store->ctx, &user, NULL, ret_id);
 	at_wipe(&user, sizeof(user));

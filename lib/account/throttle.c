@@ -22,6 +22,7 @@
 #define WAYS        8  /* entries of a bucket */
 #define DOUBLINGS   10 /* failures beyond the free ones that are remembered */
 #define DELAY_MAX   30
+#define TIME_MAX    (INT64_C(1) << 53)
 #define WAITERS_MAX 64
 #define PREFIX_LEN  9 /* a byte that says which, up to 8 of the address */
 
@@ -249,6 +250,13 @@ count_failure(const struct table *table, struct entry *entry, int64_t now)
 
 /* ---- attempts ----------------------------------------------------------- */
 
+/* A clock out of its mind must not overflow the sums. */
+static int64_t
+sane(int64_t now)
+{
+	return now < 0 ? 0 : now > TIME_MAX ? TIME_MAX : now;
+}
+
 /*
  * One look at the three entries. ETHROTTLED: one is closed. EBUSY: one has so
  * many attempts under way that this one must wait.
@@ -290,6 +298,7 @@ at_throttle_begin(struct at_throttle *throttle, const char *name,
 	enum authtok_err err;
 	size_t i;
 
+	now = sane(now);
 	make_ticket(throttle, name, address, &ticket);
 	pthread_mutex_lock(&throttle->lock);
 	for (;;) {
@@ -317,6 +326,7 @@ at_throttle_finish(struct at_throttle *throttle,
 	struct entry *entry;
 	size_t i;
 
+	now = sane(now);
 	pthread_mutex_lock(&throttle->lock);
 	for (i = 0; i < AT_THROTTLE_KINDS; i++) {
 		/* entries under way stay where they are */

@@ -304,6 +304,90 @@ since_overlaps(struct at_run *run)
 		EXPECT_NUM(run, 3, n, "revocations after -1");
 }
 
+/* A time of revocation that would read as "live" is refused, by every op. */
+static void
+refuses_no_time(struct at_run *run)
+{
+	static const struct authtok_when whens[] = { { 0, AT_UNTIL },
+		{ -1, AT_UNTIL }, { INT64_MIN, AT_UNTIL } };
+	const struct authtok_when *when;
+	struct authtok_user user, next;
+	struct authtok_session s, other;
+	size_t i, n;
+
+	if (!at_user_add(run, &user, "anna") ||
+	    !at_session_add(run, &s, user.id, 1))
+		return;
+	at_session(&other, user.id, 2);
+	next = user;
+	next.epoch++;
+	for (i = 0; i < sizeof(whens) / sizeof(whens[0]); i++) {
+		when = &whens[i];
+		EXPECT_ERR(run, AUTHTOK_EINVAL, session_revoke, s.sid, when);
+		EXPECT_ERR(run, AUTHTOK_EINVAL, session_revoke_user, user.id,
+		    NULL, when, &n);
+		EXPECT_ERR(
+		    run, AUTHTOK_EINVAL, session_create, &other, 1, 1, when);
+		EXPECT_ERR(
+		    run, AUTHTOK_EINVAL, session_create, &other, 1, 0, when);
+		EXPECT_ERR(run, AUTHTOK_EINVAL, user_update, &next,
+		    AUTHTOK_END_ALL, NULL, when);
+		EXPECT_ERR(run, AUTHTOK_EINVAL, user_update, &user,
+		    AUTHTOK_END_NONE, NULL, when);
+		EXPECT_ERR(run, AUTHTOK_EINVAL, user_delete, user.id, when);
+	}
+	EXPECT_USER(run, &user);
+	EXPECT_SESSION(run, &s);
+	EXPECT_NUM(run, 1, at_count_sessions(run, user.id), "sessions");
+	EXPECT_NUM(run, 0, at_events(run), "revocations");
+}
+
+/* All others than none would be all: more than anybody asked for. */
+static void
+refuses_others_of_none(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s;
+
+	if (!at_user_add(run, &user, "anna") ||
+	    !at_session_add(run, &s, user.id, 1))
+		return;
+	EXPECT_ERR(run, AUTHTOK_EINVAL, user_update, &user, AUTHTOK_END_OTHERS,
+	    NULL, &at_when);
+	EXPECT_USER(run, &user);
+	EXPECT_SESSION(run, &s);
+}
+
+static void
+refuses_too_many(struct at_run *run)
+{
+	struct authtok_user user, more;
+	struct authtok_session s, next, other;
+	int64_t id = -7;
+
+	if (!at_user_add(run, &user, "anna") ||
+	    !at_session_add(run, &s, user.id, 1))
+		return;
+	at_user(&more, "bert");
+	more.role_count = AUTHTOK_ROLES_MAX + 1;
+	EXPECT_ERR(run, AUTHTOK_EINVAL, user_create, &more, &id);
+	EXPECT_NUM(run, -7, id, "the id of a user that was refused");
+	more = user;
+	more.role_count = AUTHTOK_ROLES_MAX + 1;
+	EXPECT_ERR(run, AUTHTOK_EINVAL, user_update, &more, AUTHTOK_END_NONE,
+	    NULL, &at_when);
+	at_session(&other, user.id, 2);
+	other.retry_count = AUTHTOK_RETRIES_MAX + 1;
+	EXPECT_ERR(run, AUTHTOK_EINVAL, session_create, &other, 1, 0, &at_when);
+	next = s;
+	next.gen++;
+	next.retry_count = AUTHTOK_RETRIES_MAX + 1;
+	EXPECT_ERR(
+	    run, AUTHTOK_EINVAL, session_update, &next, s.gen, s.branch, true);
+	EXPECT_USER(run, &user);
+	EXPECT_SESSION(run, &s);
+}
+
 const struct at_case at_cases_revoke[] = {
 	{ "session_revoke", revokes },
 	{ "session_revoke twice", revokes_once },
@@ -317,5 +401,8 @@ const struct at_case at_cases_revoke[] = {
 	{ "session_delete keeps the revocation", delete_keeps_revocation },
 	{ "revoked_since in pages", since_pages },
 	{ "revoked_since overlaps", since_overlaps },
+	{ "no revocation without a time", refuses_no_time },
+	{ "no others than none", refuses_others_of_none },
+	{ "no more than there is room for", refuses_too_many },
 	{ NULL, NULL },
 };

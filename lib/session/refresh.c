@@ -192,15 +192,17 @@ at_refresh_make(const struct at_refresh *refresh,
 	return err;
 }
 
+/* The digest of the current key's HMAC is at hand: fetching one takes locks. */
 enum authtok_err
-at_refresh_retry(
-    const uint8_t *seed, const char *key, size_t len, uint8_t *ret_mac)
+at_refresh_retry(const struct at_refresh *refresh, const uint8_t *seed,
+    const char *key, size_t len, uint8_t *ret_mac)
 {
 	uint8_t data[LABEL_LEN + AUTHTOK_RETRYKEY_MAX], mac[AT_MAC_MAX];
 	struct at_hmac hmac;
 	enum authtok_err err;
 
-	err = at_hmac_init(&hmac, AUTHTOK_HS256, seed, AUTHTOK_SEED_LEN);
+	err = at_hmac_init_like(
+	    &hmac, &refresh->current->hmac, seed, AUTHTOK_SEED_LEN);
 	if (err != AUTHTOK_OK)
 		return err;
 	memcpy(data, LABEL_I, LABEL_LEN);

@@ -52,7 +52,7 @@ enum authtok_err at_refresh_make(const struct at_refresh *refresh,
  * How a row remembers a retry key: HMAC-SHA256(seed, "art1 I" | key)[0..7].
  * len is at most AUTHTOK_RETRYKEY_MAX. Errors: ECRYPTO.
  */
-enum authtok_err at_refresh_retry(
+enum authtok_err at_refresh_retry(const struct at_refresh *refresh,
     const uint8_t *seed, const char *key, size_t len, uint8_t *ret_mac);
 
 /* Fill with random bytes. Errors: ECRYPTO. */

@@ -15,6 +15,7 @@
 
 #include "session/refresh.h"
 #include "session/rotation.h"
+#include "token/input.h"
 #include "token/utf8.h"
 
 #define TRIES      8 /* lost compare-and-swaps before EBUSY */
@@ -32,9 +33,9 @@ struct authtok_sessions {
 static bool
 config_valid(const struct authtok_sessions_config *c)
 {
-	return c != NULL && c->size >= sizeof(*c) && c->idle_lifetime >= 1 &&
-	    c->absolute_lifetime >= 1 && c->leeway >= 0 &&
-	    c->leeway <= LEEWAY_MAX &&
+	return c != NULL && at_input_ok(c, c->size, sizeof(*c)) &&
+	    c->idle_lifetime >= 1 && c->absolute_lifetime >= 1 &&
+	    c->leeway >= 0 && c->leeway <= LEEWAY_MAX &&
 	    (c->rotation == AUTHTOK_BALANCED || c->rotation == AUTHTOK_STRICT);
 }
 
@@ -142,7 +143,8 @@ set_client(struct authtok_session *row, const struct authtok_client *client)
 static bool
 client_valid(const struct authtok_client *client)
 {
-	return client == NULL || client->size >= sizeof(*client);
+	return client == NULL ||
+	    at_input_ok(client, client->size, sizeof(*client));
 }
 
 static struct authtok_act
@@ -150,8 +152,9 @@ when_of(const struct authtok_sessions *s, int64_t now)
 {
 	struct authtok_act when;
 
-	when.now = now;
-	when.until = at_time_add(now, authtok_horizon(s->engine));
+	/* a clock that was never set must not keep a session from its end */
+	when.now = now > 0 ? now : 1;
+	when.until = at_time_add(when.now, authtok_horizon(s->engine));
 	return when;
 }
 
@@ -302,8 +305,8 @@ decide(const struct authtok_sessions *s, struct refresh *r, int64_t now)
 	if (err != AUTHTOK_OK)
 		return err;
 	if (r->retry_key != NULL) {
-		err = at_refresh_retry(
-		    r->row.seed, r->retry_key, strlen(r->retry_key), mac);
+		err = at_refresh_retry(s->refresh, r->row.seed, r->retry_key,
+		    strlen(r->retry_key), mac);
 		if (err != AUTHTOK_OK)
 			return err;
 		try.retry_mac = mac;

@@ -61,6 +61,13 @@ struct memory {
 	size_t purge_bucket; /* where the next purge goes on */
 };
 
+/* 0 as the time of a revocation would mean "live". */
+static inline bool
+at_memory_when_valid(const struct authtok_when *when)
+{
+	return when != NULL && when->now > 0;
+}
+
 /* memory.c */
 void at_memory_lock(struct memory *m);
 void at_memory_unlock(struct memory *m);

@@ -199,6 +199,9 @@ at_memory_session_create(void *ctx, const struct authtok_session *session,
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!at_memory_when_valid(when) ||
+	    session->retry_count > AUTHTOK_RETRIES_MAX)
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = session_create(m, session, user_version, max_live, act);
 	at_memory_unlock(m);
@@ -280,6 +283,8 @@ at_memory_session_update(void *ctx, const struct authtok_session *next,
 	enum authtok_err err;
 
 	(void)durable; /* memory is as durable as it can be */
+	if (next->retry_count > AUTHTOK_RETRIES_MAX)
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = session_update(m, next, gen, branch, act);
 	at_memory_unlock(m);
@@ -335,6 +340,8 @@ at_memory_session_revoke(
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!at_memory_when_valid(when))
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = session_revoke(m, sid, act);
 	at_memory_unlock(m);
@@ -371,6 +378,8 @@ at_memory_session_revoke_user(void *ctx, int64_t user_id, const uint8_t *keep,
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!at_memory_when_valid(when))
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = session_revoke_user(m, user_id, keep, act, ret_count);
 	at_memory_unlock(m);

@@ -146,6 +146,8 @@ at_memory_user_create(void *ctx, const struct authtok_user *user,
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (user->role_count > AUTHTOK_ROLES_MAX)
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = user_create(m, user, act, ret_id);
 	at_memory_unlock(m);
@@ -263,6 +265,10 @@ at_memory_user_update(void *ctx, const struct authtok_user *user,
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!at_memory_when_valid(when) ||
+	    user->role_count > AUTHTOK_ROLES_MAX ||
+	    (end == AUTHTOK_END_OTHERS && keep == NULL))
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = user_update(m, user, end, keep, act);
 	at_memory_unlock(m);
@@ -303,6 +309,8 @@ at_memory_user_delete(void *ctx, int64_t id, const struct authtok_act *act)
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!at_memory_when_valid(when))
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = user_delete(m, id, act);
 	at_memory_unlock(m);

@@ -283,8 +283,7 @@ at_sqlite_session_create(void *ctx, const struct authtok_session *session,
 		.when = when,
 		.rotation = rotation };
 
-	if (session->retry_count > AUTHTOK_RETRIES_MAX ||
-	    (max_live > 0 && !at_when_valid(when)))
+	if (session->retry_count > AUTHTOK_RETRIES_MAX || !at_when_valid(when))
 		return AUTHTOK_EINVAL;
 	pack_rotation(session, rotation);
 	return at_sqlite_write(ctx, create_session, &args);

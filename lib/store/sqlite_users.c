@@ -318,11 +318,8 @@ update_user(struct at_conn *conn, void *arg)
 	if (user->epoch < epoch)
 		return AUTHTOK_EINVAL;
 	err = replace_user(conn, args);
-	if (err == AUTHTOK_OK && user->epoch > epoch) {
-		if (!at_when_valid(args->when))
-			return AUTHTOK_EINVAL;
+	if (err == AUTHTOK_OK && user->epoch > epoch)
 		err = at_revoke_epoch(conn, user->id, user->epoch, args->when);
-	}
 	if (err == AUTHTOK_OK && args->end != AUTHTOK_END_NONE)
 		err = at_revoke_user(conn, user->id,
 		    args->end == AUTHTOK_END_OTHERS ? args->keep : NULL,
@@ -338,8 +335,7 @@ at_sqlite_user_update(void *ctx, const struct authtok_user *user,
 	struct user_args args = { user, roles, end, keep, when, 0 };
 
 	if (!join_roles(user, roles) || end > AUTHTOK_END_ALL ||
-	    (end != AUTHTOK_END_NONE && !at_when_valid(when)) ||
-	    (end == AUTHTOK_END_OTHERS && keep == NULL))
+	    !at_when_valid(when) || (end == AUTHTOK_END_OTHERS && keep == NULL))
 		return AUTHTOK_EINVAL;
 	return at_sqlite_write(ctx, update_user, &args);
 }

@@ -12,20 +12,6 @@
 #include "token/keys.h"
 #include "token/revocation.h"
 
-bool
-at_input_ok(const void *input, size_t given, size_t known)
-{
-	const uint8_t *bytes = input;
-	size_t i;
-
-	if (given < known)
-		return false;
-	for (i = known; i < given; i++)
-		if (bytes[i] != 0)
-			return false;
-	return true;
-}
-
 /* 1 to max printable ASCII bytes, none of them in without. */
 static bool
 printable(const char *text, size_t max, const char *without)

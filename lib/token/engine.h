@@ -8,6 +8,7 @@
 
 #include "token/base64url.h"
 #include "token/hmac.h"
+#include "token/input.h"
 
 #define AT_NAME_MAX 128 /* bytes of issuer, audience, subject */
 #define AT_TYP_MAX  64  /* bytes of a header's typ */
@@ -50,11 +51,5 @@ struct authtok {
 	size_t key_count;
 	struct at_engine_key keys[];
 };
-
-/*
- * Whether a caller's struct of given bytes can be read as one of known bytes:
- * an older one is too short; of a newer one the rest must be zero.
- */
-bool at_input_ok(const void *input, size_t given, size_t known);
 
 #endif

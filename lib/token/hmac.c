@@ -48,23 +48,17 @@ absorb(const EVP_MD *md, const uint8_t *key, size_t block, uint8_t pad)
 	return ctx;
 }
 
-enum authtok_err
-at_hmac_init(struct at_hmac *hmac, enum authtok_alg alg, const void *secret,
-    size_t secret_len)
+/* Takes md over. */
+static enum authtok_err
+init(struct at_hmac *hmac, EVP_MD *md, const void *secret, size_t secret_len)
 {
-	struct at_hmac made = { 0 };
+	struct at_hmac made = { .md = md };
 	uint8_t key[BLOCK_MAX] = { 0 };
 	enum authtok_err err = AUTHTOK_ECRYPTO;
 	size_t block;
 
-	memset(hmac, 0, sizeof(*hmac));
-	if (digest_name(alg) == NULL)
-		return AUTHTOK_EINVAL;
-	made.md = EVP_MD_fetch(NULL, digest_name(alg), NULL);
-	if (made.md == NULL)
-		goto out;
-	made.len = (size_t)EVP_MD_get_size(made.md);
-	block = (size_t)EVP_MD_get_block_size(made.md);
+	made.len = (size_t)EVP_MD_get_size(md);
+	block = (size_t)EVP_MD_get_block_size(md);
 	if (made.len > AT_MAC_MAX || block > BLOCK_MAX)
 		goto out;
 
@@ -72,10 +66,10 @@ at_hmac_init(struct at_hmac *hmac, enum authtok_alg alg, const void *secret,
 	 */
 	if (secret_len <= block)
 		memcpy(key, secret, secret_len);
-	else if (EVP_Digest(secret, secret_len, key, NULL, made.md, NULL) != 1)
+	else if (EVP_Digest(secret, secret_len, key, NULL, md, NULL) != 1)
 		goto out;
-	made.inner = absorb(made.md, key, block, 0x36);
-	made.outer = absorb(made.md, key, block, 0x5c);
+	made.inner = absorb(md, key, block, 0x36);
+	made.outer = absorb(md, key, block, 0x5c);
 	if (made.inner == NULL || made.outer == NULL)
 		goto out;
 	*hmac = made;
@@ -85,6 +79,30 @@ out:
 	OPENSSL_cleanse(key, sizeof(key));
 	at_hmac_clear(&made);
 	return err;
+}
+
+enum authtok_err
+at_hmac_init(struct at_hmac *hmac, enum authtok_alg alg, const void *secret,
+    size_t secret_len)
+{
+	EVP_MD *md;
+
+	memset(hmac, 0, sizeof(*hmac));
+	if (digest_name(alg) == NULL)
+		return AUTHTOK_EINVAL;
+	md = EVP_MD_fetch(NULL, digest_name(alg), NULL);
+	return md != NULL ? init(hmac, md, secret, secret_len)
+			  : AUTHTOK_ECRYPTO;
+}
+
+enum authtok_err
+at_hmac_init_like(struct at_hmac *hmac, const struct at_hmac *like,
+    const void *secret, size_t secret_len)
+{
+	memset(hmac, 0, sizeof(*hmac));
+	if (EVP_MD_up_ref(like->md) != 1)
+		return AUTHTOK_ECRYPTO;
+	return init(hmac, like->md, secret, secret_len);
 }
 
 void

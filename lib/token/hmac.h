@@ -22,9 +22,12 @@ struct at_hmac {
 	size_t len; /* of a tag */
 };
 
-/* Errors: EINVAL, ENOMEM, ECRYPTO. On failure hmac is empty. */
+/* Errors: EINVAL, ECRYPTO. On failure hmac is empty. */
 enum authtok_err at_hmac_init(struct at_hmac *hmac, enum authtok_alg alg,
     const void *secret, size_t secret_len);
+/* The same with the algorithm of another one that is made already. ECRYPTO. */
+enum authtok_err at_hmac_init_like(struct at_hmac *hmac,
+    const struct at_hmac *like, const void *secret, size_t secret_len);
 void at_hmac_clear(struct at_hmac *hmac);
 
 /* Room to compute in, for one thread. NULL: no memory. */

@@ -197,7 +197,9 @@ pass_plain(const char *p, const char *end)
 		if (hits != 0)
 			return p + __builtin_ctzll(hits) / 8;
 	}
-	while (p < end && *p >= ' ' && *p != '"' && *p != '\\')
+	/* char has a sign on some machines and none on others */
+	while (p < end && (unsigned char)*p >= 0x20 &&
+	    (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
 		p++;
 	return p;
 }
@@ -496,19 +498,23 @@ authtok_json_check(const char *text, size_t len, unsigned max_depth,
     const char **ret_why, size_t *ret_at)
 {
 	struct at_json json;
+	enum authtok_err err = AUTHTOK_EINVAL;
 	enum at_json_event event;
 
-	if (text == NULL || max_depth < 1 || max_depth > AT_JSON_DEPTH_MAX)
-		return AUTHTOK_EINVAL;
-	at_json_begin(&json, text, len, max_depth);
-	do
-		event = at_json_next(&json);
-	while (event != AT_JSON_END && event != AT_JSON_ERROR);
-	if (event == AT_JSON_END)
-		return AUTHTOK_OK;
+	json.why = "no text, or a depth out of range";
+	json.at = 0;
+	if (text != NULL && max_depth >= 1 && max_depth <= AT_JSON_DEPTH_MAX) {
+		at_json_begin(&json, text, len, max_depth);
+		do
+			event = at_json_next(&json);
+		while (event != AT_JSON_END && event != AT_JSON_ERROR);
+		if (event == AT_JSON_END)
+			return AUTHTOK_OK;
+		err = AUTHTOK_EFORMAT;
+	}
 	if (ret_why != NULL)
 		*ret_why = json.why;
 	if (ret_at != NULL)
 		*ret_at = json.at;
-	return AUTHTOK_EFORMAT;
+	return err;
 }

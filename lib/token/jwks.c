@@ -330,6 +330,18 @@ read_set(struct reading *r)
 	return AUTHTOK_OK;
 }
 
+/* Whatever the failure is, the caller has a sentence to print. */
+static enum authtok_err
+say(const char **ret_why, size_t *ret_at, enum authtok_err err, const char *why,
+    size_t at)
+{
+	if (ret_why != NULL)
+		*ret_why = why;
+	if (ret_at != NULL)
+		*ret_at = at;
+	return err;
+}
+
 enum authtok_err
 authtok_keys_add_jwks(struct authtok_keys *keys, const char *text, size_t len,
     const char **ret_why, size_t *ret_at)
@@ -339,22 +351,19 @@ authtok_keys_add_jwks(struct authtok_keys *keys, const char *text, size_t len,
 	enum authtok_err err;
 
 	if (keys == NULL || text == NULL)
-		return AUTHTOK_EINVAL;
+		return say(ret_why, ret_at, AUTHTOK_EINVAL,
+		    "no key set or no text", 0);
 	err = authtok_keys_new(&r.keys);
 	if (err != AUTHTOK_OK)
-		return err;
+		return say(ret_why, ret_at, err, "no memory", 0);
 	/* Into a copy, so that a fault leaves nothing behind. */
 	memcpy(r.keys, keys, sizeof(*keys));
 	at_json_begin(&json, text, len, JWKS_DEPTH);
 	err = read_set(&r);
-	if (err == AUTHTOK_OK) {
+	if (err == AUTHTOK_OK)
 		memcpy(keys, r.keys, sizeof(*keys));
-	} else {
-		if (ret_why != NULL)
-			*ret_why = r.why;
-		if (ret_at != NULL)
-			*ret_at = r.at;
-	}
+	else
+		say(ret_why, ret_at, err, r.why, r.at);
 	authtok_keys_free(r.keys);
 	return err;
 }

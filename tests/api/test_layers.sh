@@ -27,9 +27,9 @@ forbid "$ours|#include <authtok/" 'token uses nothing else of ours' \
 forbid '#include [<"](account|store|conformance)/|#include <authtok/(account|sqlite)' \
 	'session uses token and store.h' $(files $none lib/session)
 forbid '#include [<"](session|store|conformance)/|#include <authtok/sqlite' \
-	'account uses public headers and utf8.h' $(files $none lib/account)
-forbid '#include "token/' 'account uses of token utf8.h only' \
-	$(grep -LE '#include "token/utf8.h"' $(files $none lib/account))
+	'account uses public headers, utf8.h, input.h' $(files $none lib/account)
+forbid '#include "token/([^ui]|u[^t]|i[^n])' \
+	'account uses of token utf8.h and input.h only' $(files $none lib/account)
 forbid '#include [<"](token|session|account|conformance)/|#include <authtok/(account|session)' \
 	'a backend uses store.h only' $(files $none lib/store lib/conformance)
 forbid '#include "(token|session|account|store|conformance)/' \

@@ -360,6 +360,38 @@ update_asks_for_disabled(void *ctx, const struct authtok_session *next,
 	return right->session_update(ctx, next, gen, branch, durable, act);
 }
 
+/* 0 and less are taken for 1. */
+static enum authtok_err
+revoke_at_any_time(
+    void *ctx, const uint8_t *sid, const struct authtok_when *when)
+{
+	struct authtok_when other = *when;
+
+	if (other.now < 1)
+		other.now = 1;
+	return right->session_revoke(ctx, sid, &other);
+}
+
+static enum authtok_err
+update_others_is_all(void *ctx, const struct authtok_user *user,
+    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+{
+	if (end == AUTHTOK_END_OTHERS && keep == NULL)
+		end = AUTHTOK_END_ALL;
+	return right->user_update(ctx, user, end, keep, when);
+}
+
+static enum authtok_err
+update_cuts_retries(void *ctx, const struct authtok_session *next, uint32_t gen,
+    uint32_t branch, bool durable)
+{
+	struct authtok_session other = *next;
+
+	if (other.retry_count > AUTHTOK_RETRIES_MAX)
+		other.retry_count = AUTHTOK_RETRIES_MAX;
+	return right->session_update(ctx, &other, gen, branch, durable);
+}
+
 static enum authtok_err
 revoke_of_nothing_is_ok(
     void *ctx, const uint8_t *sid, const struct authtok_act *when)
@@ -491,6 +523,12 @@ const struct fault small_faults[] = {
 	    { .session_update = update_replaces_row } },
 	{ "nothing can be revoked", "session_revoke of nothing",
 	    { .session_revoke = revoke_of_nothing_is_ok } },
+	{ "revoked at no time", "no revocation without a time",
+	    { .session_revoke = revoke_at_any_time } },
+	{ "others than none are all", "no others than none",
+	    { .user_update = update_others_is_all } },
+	{ "retries are cut", "no more than there is room for",
+	    { .session_update = update_cuts_retries } },
 	{ "none is unknown", "session_revoke_user: none",
 	    { .session_revoke_user = revoke_user_none_is_unknown } },
 	{ "revocations go with sessions", "session_delete keeps the revocation",

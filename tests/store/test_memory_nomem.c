@@ -249,6 +249,7 @@ START_TEST(all_or_nothing)
 	look(&before);
 	for (k = 0;; k++) {
 		fail_at = k;
+		wrote_results = false;
 		err = acts[_i].act();
 		if (err != AUTHTOK_ENOMEM)
 			break;

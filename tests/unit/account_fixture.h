@@ -124,9 +124,15 @@ static enum authtok_err
 faulty_user_list(void *ctx, int64_t after, struct authtok_user *ret_users,
     size_t cap, size_t *ret_count)
 {
-	return fault_now()
-	    ? fault.err
-	    : memory->ops->user_list(ctx, after, ret_users, cap, ret_count);
+	size_t count;
+
+	if (!fault_now())
+		return memory->ops->user_list(
+		    ctx, after, ret_users, cap, ret_count);
+	if (fault.late)
+		(void)memory->ops->user_list(
+		    ctx, after, ret_users, cap, &count);
+	return fault.err;
 }
 
 static enum authtok_err

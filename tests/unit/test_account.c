@@ -641,6 +641,78 @@ START_TEST(faults_in_administration)
 }
 END_TEST
 
+/* A backend may have read some users when it fails. */
+START_TEST(a_list_that_fails_holds_no_hash)
+{
+	struct authtok_user users[2] = { 0 };
+	size_t count = 77;
+
+	add_anna();
+	fault.err = AUTHTOK_ESTORE;
+	fault.late = true;
+	fault.next = 1;
+	ck_assert_int_eq(
+	    authtok_user_list(accounts, 0, users, 2, &count), AUTHTOK_ESTORE);
+	ck_assert_uint_eq(count, 77);
+	ck_assert_str_eq(users[0].name, "anna");
+	ck_assert_str_eq(users[0].hash, "");
+}
+END_TEST
+
+/* What takes rights away works by any clock. */
+START_TEST(a_clock_out_of_its_mind)
+{
+	static const int64_t times[] = { INT64_MIN, -1, 0, INT64_MAX - 1,
+		INT64_MAX };
+	int64_t id = add_anna();
+	struct authtok_revocation event;
+	size_t i, count;
+
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		now = times[i];
+		ck_assert_int_eq(
+		    authtok_user_set_disabled(accounts, id, i % 2 == 0),
+		    AUTHTOK_OK);
+	}
+	ck_assert_int_eq(authtok_user_remove(accounts, id), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    memory->ops->revoked_since(memory->ctx, 0, &event, 1, &count),
+	    AUTHTOK_OK);
+	ck_assert_int_ge(event.at, 1);
+	ck_assert_int_gt(event.until, event.at);
+}
+END_TEST
+
+/* Of a later version only what is known here may be asked for. */
+START_TEST(structs_of_a_later_version)
+{
+	struct {
+		struct authtok_accounts_config known;
+		uint64_t more;
+	} config = { AUTHTOK_ACCOUNTS_CONFIG_INIT, 0 };
+	struct {
+		struct authtok_signup known;
+		uint64_t more;
+	} request = { good_request(), 1 };
+	struct authtok_accounts *made = NULL;
+
+	request.known.size = sizeof(request);
+	ck_assert_int_eq(send(&request.known), AUTHTOK_EINVAL);
+	request.more = 0;
+	ck_assert_int_eq(send(&request.known), AUTHTOK_OK);
+	config.known.size = sizeof(config);
+	config.more = 1;
+	ck_assert_int_eq(
+	    authtok_accounts_new(&config.known, engine, memory, &made),
+	    AUTHTOK_EINVAL);
+	config.more = 0;
+	ck_assert_int_eq(
+	    authtok_accounts_new(&config.known, engine, memory, &made),
+	    AUTHTOK_OK);
+	authtok_accounts_free(made);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -672,6 +744,9 @@ main(void)
 	tcase_add_test(tcase, a_lost_race_is_run_again);
 	tcase_add_test(tcase, an_epoch_at_its_end);
 	tcase_add_loop_test(tcase, faults_in_administration, 0, 2);
+	tcase_add_test(tcase, a_list_that_fails_holds_no_hash);
+	tcase_add_test(tcase, a_clock_out_of_its_mind);
+	tcase_add_test(tcase, structs_of_a_later_version);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -53,6 +53,24 @@ START_TEST(clients_behind_proxies)
 }
 END_TEST
 
+START_TEST(only_trusted_addresses_lead_on)
+{
+	struct net_range trusted;
+	char buf[NET_ADDRESS_SIZE];
+
+	ck_assert(net_range_parse("10.0.0.0/8", &trusted));
+	ck_assert(net_client(&trusted, 1, "10.1.1.1", "10.2.2.2", buf));
+	ck_assert_str_eq(buf, "10.2.2.2");
+	ck_assert(!net_client(&trusted, 1, "10.1.1.1", "5.6.7.8", buf));
+	ck_assert(
+	    !net_client(&trusted, 1, "10.1.1.1", "5.6.7.8, 10.2.2.2", buf));
+	ck_assert(!net_client(&trusted, 1, "10.1.1.1", "x, 10.2.2.2", buf));
+	ck_assert(!net_client(&trusted, 1, "10.1.1.1", "unknown", buf));
+	ck_assert(!net_client(&trusted, 1, "10.1.1.1", NULL, buf));
+	ck_assert(!net_client(&trusted, 1, "1.2.3.4", "10.2.2.2", buf));
+}
+END_TEST
+
 START_TEST(ranges)
 {
 	static const char *const bad[] = { "", "x", "1.2.3", "1.2.3.4/33",
@@ -239,6 +257,7 @@ main(void)
 	int failed;
 
 	tcase_add_test(tcase, clients_behind_proxies);
+	tcase_add_test(tcase, only_trusted_addresses_lead_on);
 	tcase_add_test(tcase, ranges);
 	tcase_add_test(tcase, listening);
 	tcase_add_test(tcase, origins);

@@ -176,12 +176,19 @@ END_TEST
 
 START_TEST(arguments)
 {
+	const char *why = NULL;
+	size_t at = 7;
+
 	ck_assert_int_eq(
 	    authtok_json_check(NULL, 1, 2, NULL, NULL), AUTHTOK_EINVAL);
 	ck_assert_int_eq(
 	    authtok_json_check("1", 1, 0, NULL, NULL), AUTHTOK_EINVAL);
 	ck_assert_int_eq(
 	    authtok_json_check("1", 1, 65, NULL, NULL), AUTHTOK_EINVAL);
+	ck_assert_int_eq(
+	    authtok_json_check(NULL, 1, 2, &why, &at), AUTHTOK_EINVAL);
+	ck_assert_ptr_nonnull(why);
+	ck_assert_uint_eq(at, 0);
 }
 END_TEST
 

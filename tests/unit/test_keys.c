@@ -320,6 +320,19 @@ START_TEST(all_of_a_jwk_set_or_none)
 }
 END_TEST
 
+/* Whoever prints the reason has one, whatever the failure was. */
+START_TEST(a_jwk_set_is_refused_with_a_reason)
+{
+	const char *why = NULL;
+	size_t at = 7;
+
+	ck_assert_int_eq(
+	    authtok_keys_add_jwks(NULL, "{}", 2, &why, &at), AUTHTOK_EINVAL);
+	ck_assert_ptr_nonnull(why);
+	ck_assert_uint_eq(at, 0);
+}
+END_TEST
+
 START_TEST(generated_sets_are_read_back)
 {
 	char buf[512], again[512], kid[AUTHTOK_KID_MAX + 1];
@@ -455,6 +468,7 @@ main(void)
 	    t, jwk_set_faults_are_named, 0, sizeof(faults) / sizeof(faults[0]));
 	tcase_add_test(t, jwk_set_faults_have_a_place);
 	tcase_add_test(t, all_of_a_jwk_set_or_none);
+	tcase_add_test(t, a_jwk_set_is_refused_with_a_reason);
 	tcase_add_test(t, generated_sets_are_read_back);
 	tcase_add_test(t, examples_of_the_rfcs);
 	tcase_add_test(t, hmac_is_openssls);

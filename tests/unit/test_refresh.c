@@ -108,10 +108,12 @@ START_TEST(known_retry_mac)
 	const char *key = "retry-key-1";
 
 	ck_assert_int_eq(
-	    at_refresh_retry(row.seed, key, strlen(key), mac), AUTHTOK_OK);
+	    at_refresh_retry(refresh, row.seed, key, strlen(key), mac),
+	    AUTHTOK_OK);
 	ck_assert_mem_eq(mac, known_retry, sizeof(mac));
 	ck_assert_int_eq(
-	    at_refresh_retry(row.seed, key, strlen(key) - 1, mac), AUTHTOK_OK);
+	    at_refresh_retry(refresh, row.seed, key, strlen(key) - 1, mac),
+	    AUTHTOK_OK);
 	ck_assert_mem_ne(mac, known_retry, sizeof(mac));
 }
 END_TEST

@@ -40,6 +40,21 @@ try_config(const struct authtok_sessions_config *config)
 	return err;
 }
 
+/* A clock that was never set, or is set beyond all: the thief is out. */
+START_TEST(reuse_is_revoked_by_any_clock)
+{
+	static const int64_t times[] = { INT64_MIN, -1, 0 };
+	char second[AUTHTOK_REFRESH_LEN + 1];
+
+	world_expect(&w, first.refresh, NULL, AUTHTOK_ROTATED, second);
+	world_expect(&w, second, NULL, AUTHTOK_ROTATED, NULL);
+	w.now = times[_i];
+	world_refuse(&w, first.refresh, NULL, AUTHTOK_EREUSED);
+	ck_assert_int_gt(world_row(&w, first.sid).revoked_at, 0);
+	world_refuse(&w, first.refresh, NULL, AUTHTOK_EREVOKED);
+}
+END_TEST
+
 START_TEST(config_is_checked)
 {
 	const struct authtok_sessions_config good =
@@ -71,6 +86,21 @@ START_TEST(config_is_checked)
 	ck_assert_int_eq(try_config(&c), AUTHTOK_OK);
 	c.rotation = (enum authtok_rotation)2;
 	ck_assert_int_eq(try_config(&c), AUTHTOK_EINVAL);
+}
+END_TEST
+
+/* Of a later version only what is known here may be asked for. */
+START_TEST(config_of_a_later_version)
+{
+	struct {
+		struct authtok_sessions_config known;
+		uint64_t more;
+	} c = { AUTHTOK_SESSIONS_CONFIG_INIT, 1 };
+
+	c.known.size = sizeof(c);
+	ck_assert_int_eq(try_config(&c.known), AUTHTOK_EINVAL);
+	c.more = 0;
+	ck_assert_int_eq(try_config(&c.known), AUTHTOK_OK);
 }
 END_TEST
 
@@ -391,6 +421,8 @@ add_service(Suite *suite)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, config_is_checked);
+	tcase_add_test(tc, config_of_a_later_version);
+	tcase_add_loop_test(tc, reuse_is_revoked_by_any_clock, 0, 3);
 	tcase_add_test(tc, store_of_another_version_is_refused);
 	tcase_add_test(tc, refresh_secret_is_needed);
 	tcase_add_test(tc, engine_is_lent);

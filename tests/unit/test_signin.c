@@ -83,6 +83,26 @@ START_TEST(refusals)
 }
 END_TEST
 
+/* What the store or the clock says is no fault of whoever signs in. */
+START_TEST(what_cannot_be_said_in_a_token)
+{
+	int64_t id = add_anna();
+	struct authtok_user user = stored("anna");
+
+	snprintf(user.roles[0], sizeof(user.roles[0]), "No Role");
+	put(&user);
+	ck_assert_int_eq(sign_in("anna", PASSWORD), AUTHTOK_ESTORE);
+	ck_assert_int_eq(authtok_user_set_roles(accounts, id, 1,
+			     (const char *const[]){ "user" }, NULL),
+	    AUTHTOK_OK);
+	now = -1;
+	ck_assert_int_eq(sign_in("anna", PASSWORD), AUTHTOK_ESTORE);
+	ck_assert_uint_eq(live_sessions(id), 0);
+	now = NOW;
+	ck_assert_int_eq(sign_in("anna", PASSWORD), AUTHTOK_OK);
+}
+END_TEST
+
 START_TEST(arguments)
 {
 	struct authtok_client client = AUTHTOK_CLIENT_INIT;
@@ -614,6 +634,7 @@ one_at_a_time(void)
 	tcase_add_test(tcase, a_session_is_opened);
 	tcase_add_test(tcase, refusals);
 	tcase_add_test(tcase, arguments);
+	tcase_add_test(tcase, what_cannot_be_said_in_a_token);
 	tcase_add_test(tcase, every_refusal_costs_the_same);
 	tcase_add_loop_test(tcase, a_foreign_hash_is_replaced, 0,
 	    (int)(sizeof(foreign) / sizeof(foreign[0])));

@@ -145,7 +145,7 @@ START_TEST(networks)
 		const char *one, *other;
 		bool same;
 	} pairs[] = {
-		{ "192.0.2.1", "192.0.2.255", true },
+		{ HERE, "192.0.2.255", true },
 		{ "192.0.2.1", "192.0.3.1", false },
 		{ "192.0.2.1", "192.1.2.1", false },
 		{ "192.0.2.1", "::ffff:192.0.2.9", true },
@@ -301,6 +301,36 @@ START_TEST(a_clock_that_is_set_back)
 	/* and forgetting goes on by the new time */
 	ck_assert_uint_eq(miss("anna", HERE, NOW - 31536000 + 3000), 0);
 	ck_assert_uint_eq(miss("anna", HERE, NOW - 31536000 + 3000), 1);
+	at_throttle_free(throttle);
+}
+END_TEST
+
+/* Whatever a clock says, nothing overflows and guessing stays slow. */
+START_TEST(a_clock_out_of_its_mind)
+{
+	static const int64_t times[] = { INT64_MIN, -1, 0, INT64_MAX,
+		INT64_MAX - 1, INT64_MIN, 1, INT64_C(4300000000) };
+	struct at_throttle_ticket ticket;
+	unsigned refused, wait, tries;
+	size_t i;
+
+	set_up(5, 20, 50, 30);
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		refused = 0;
+		for (tries = 0; tries < 40; tries++) {
+			wait = 0;
+			if (at_throttle_begin(throttle, "anna", "192.0.2.1",
+				times[i], &ticket, &wait) != AUTHTOK_OK) {
+				ck_assert_uint_ge(wait, 1);
+				ck_assert_uint_le(wait, 300);
+				refused++;
+				continue;
+			}
+			at_throttle_finish(
+			    throttle, &ticket, times[i], AT_THROTTLE_FAILED);
+		}
+		ck_assert_uint_ge(refused, 30);
+	}
 	at_throttle_free(throttle);
 }
 END_TEST
@@ -480,6 +510,7 @@ main(void)
 	tcase_add_test(tcase, guesses_in_a_day);
 	tcase_add_test(tcase, a_flood_does_not_wash_out_what_is_under_way);
 	tcase_add_test(tcase, a_clock_that_is_set_back);
+	tcase_add_test(tcase, a_clock_out_of_its_mind);
 	tcase_add_test(tcase, arguments);
 	tcase_add_test(tcase, a_flood_does_not_wash_it_out);
 	tcase_add_test(tcase, many_guesses_at_once_are_as_many_in_a_row);
