@@ -308,9 +308,11 @@ since_overlaps(struct at_run *run)
 static void
 refuses_no_time(struct at_run *run)
 {
-	static const struct authtok_when whens[] = { { 0, AT_UNTIL },
-		{ -1, AT_UNTIL }, { INT64_MIN, AT_UNTIL } };
-	const struct authtok_when *when;
+	static const struct authtok_act whens[] = { { .now = 0,
+							.until = AT_UNTIL },
+		{ .now = -1, .until = AT_UNTIL },
+		{ .now = INT64_MIN, .until = AT_UNTIL } };
+	const struct authtok_act *when;
 	struct authtok_user user, next;
 	struct authtok_session s, other;
 	size_t i, n;

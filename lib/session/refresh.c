@@ -202,7 +202,7 @@ at_refresh_retry(const struct at_refresh *refresh, const uint8_t *seed,
 	enum authtok_err err;
 
 	err = at_hmac_init_like(
-	    &hmac, &refresh->current->hmac, seed, AUTHTOK_SEED_LEN);
+	    &hmac, &refresh->keys.current->hmac, seed, AUTHTOK_SEED_LEN);
 	if (err != AUTHTOK_OK)
 		return err;
 	memcpy(data, LABEL_I, LABEL_LEN);

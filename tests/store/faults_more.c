@@ -363,9 +363,9 @@ update_asks_for_disabled(void *ctx, const struct authtok_session *next,
 /* 0 and less are taken for 1. */
 static enum authtok_err
 revoke_at_any_time(
-    void *ctx, const uint8_t *sid, const struct authtok_when *when)
+    void *ctx, const uint8_t *sid, const struct authtok_act *when)
 {
-	struct authtok_when other = *when;
+	struct authtok_act other = *when;
 
 	if (other.now < 1)
 		other.now = 1;
@@ -374,7 +374,7 @@ revoke_at_any_time(
 
 static enum authtok_err
 update_others_is_all(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_when *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
 {
 	if (end == AUTHTOK_END_OTHERS && keep == NULL)
 		end = AUTHTOK_END_ALL;
