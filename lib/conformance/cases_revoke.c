@@ -372,7 +372,7 @@ refuses_too_many(struct at_run *run)
 		return;
 	at_user(&more, "bert");
 	more.role_count = AUTHTOK_ROLES_MAX + 1;
-	EXPECT_ERR(run, AUTHTOK_EINVAL, user_create, &more, &id);
+	EXPECT_ERR(run, AUTHTOK_EINVAL, user_create, &more, NULL, &id);
 	EXPECT_NUM(run, -7, id, "the id of a user that was refused");
 	more = user;
 	more.role_count = AUTHTOK_ROLES_MAX + 1;
@@ -384,8 +384,8 @@ refuses_too_many(struct at_run *run)
 	next = s;
 	next.gen++;
 	next.retry_count = AUTHTOK_RETRIES_MAX + 1;
-	EXPECT_ERR(
-	    run, AUTHTOK_EINVAL, session_update, &next, s.gen, s.branch, true);
+	EXPECT_ERR(run, AUTHTOK_EINVAL, session_update, &next, s.gen, s.branch,
+	    true, NULL);
 	EXPECT_USER(run, &user);
 	EXPECT_SESSION(run, &s);
 }

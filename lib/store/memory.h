@@ -63,7 +63,7 @@ struct memory {
 
 /* 0 as the time of a revocation would mean "live". */
 static inline bool
-at_memory_when_valid(const struct authtok_act *when)
+at_memory_act_valid(const struct authtok_act *when)
 {
 	return when != NULL && when->now > 0;
 }

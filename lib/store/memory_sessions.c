@@ -187,8 +187,6 @@ session_create(struct memory *m, const struct authtok_session *rec,
 		return AUTHTOK_EINVAL;
 	if (max_live > 0 && is_live(rec, act->now))
 		n = excess(user, max_live, act->now);
-	if (n > 0 && act->now <= 0)
-		return AUTHTOK_EINVAL;
 	return add_row(m, user, rec, n, act);
 }
 
@@ -199,7 +197,7 @@ at_memory_session_create(void *ctx, const struct authtok_session *session,
 	struct memory *m = ctx;
 	enum authtok_err err;
 
-	if (!at_memory_when_valid(when) ||
+	if (!at_memory_act_valid(act) ||
 	    session->retry_count > AUTHTOK_RETRIES_MAX)
 		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
@@ -322,8 +320,6 @@ session_revoke(
 		return AUTHTOK_EUNKNOWN;
 	if (s->rec.revoked_at != 0)
 		return AUTHTOK_OK;
-	if (act->now <= 0)
-		return AUTHTOK_EINVAL;
 	if (!at_memory_events_reserve(m, 1))
 		return AUTHTOK_ENOMEM;
 	err = at_memory_audit_act(m, act);
@@ -340,7 +336,7 @@ at_memory_session_revoke(
 	struct memory *m = ctx;
 	enum authtok_err err;
 
-	if (!at_memory_when_valid(when))
+	if (!at_memory_act_valid(act))
 		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = session_revoke(m, sid, act);
@@ -358,8 +354,6 @@ session_revoke_user(struct memory *m, int64_t user_id, const uint8_t *keep,
 
 	if (n == 0)
 		goto out;
-	if (act->now <= 0)
-		return AUTHTOK_EINVAL;
 	if (!at_memory_events_reserve(m, n))
 		return AUTHTOK_ENOMEM;
 	err = at_memory_audit_act(m, act);
@@ -378,7 +372,7 @@ at_memory_session_revoke_user(void *ctx, int64_t user_id, const uint8_t *keep,
 	struct memory *m = ctx;
 	enum authtok_err err;
 
-	if (!at_memory_when_valid(when))
+	if (!at_memory_act_valid(act))
 		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = session_revoke_user(m, user_id, keep, act, ret_count);

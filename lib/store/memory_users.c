@@ -243,8 +243,6 @@ user_update(struct memory *m, const struct authtok_user *rec,
 	if (end != AUTHTOK_END_NONE)
 		ending = at_memory_sessions_ending(user, keep, act->now);
 	raised = rec->epoch > user->rec.epoch;
-	if ((raised || ending > 0) && act->now <= 0)
-		return AUTHTOK_EINVAL;
 	if (!at_memory_events_reserve(m, ending + 1))
 		return AUTHTOK_ENOMEM;
 	err = at_memory_audit_act(m, act);
@@ -265,8 +263,7 @@ at_memory_user_update(void *ctx, const struct authtok_user *user,
 	struct memory *m = ctx;
 	enum authtok_err err;
 
-	if (!at_memory_when_valid(when) ||
-	    user->role_count > AUTHTOK_ROLES_MAX ||
+	if (!at_memory_act_valid(act) || user->role_count > AUTHTOK_ROLES_MAX ||
 	    (end == AUTHTOK_END_OTHERS && keep == NULL))
 		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
@@ -284,8 +281,6 @@ user_delete(struct memory *m, int64_t id, const struct authtok_act *act)
 
 	if (!user)
 		return AUTHTOK_EUNKNOWN;
-	if (act->now <= 0)
-		return AUTHTOK_EINVAL;
 	if (!at_memory_events_reserve(m, 1))
 		return AUTHTOK_ENOMEM;
 	err = at_memory_audit_act(m, act);
@@ -309,7 +304,7 @@ at_memory_user_delete(void *ctx, int64_t id, const struct authtok_act *act)
 	struct memory *m = ctx;
 	enum authtok_err err;
 
-	if (!at_memory_when_valid(when))
+	if (!at_memory_act_valid(act))
 		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
 	err = user_delete(m, id, act);

@@ -383,13 +383,13 @@ update_others_is_all(void *ctx, const struct authtok_user *user,
 
 static enum authtok_err
 update_cuts_retries(void *ctx, const struct authtok_session *next, uint32_t gen,
-    uint32_t branch, bool durable)
+    uint32_t branch, bool durable, const struct authtok_act *act)
 {
 	struct authtok_session other = *next;
 
 	if (other.retry_count > AUTHTOK_RETRIES_MAX)
 		other.retry_count = AUTHTOK_RETRIES_MAX;
-	return right->session_update(ctx, &other, gen, branch, durable);
+	return right->session_update(ctx, &other, gen, branch, durable, act);
 }
 
 static enum authtok_err
