@@ -6,29 +6,16 @@
  * Nothing that can fail comes after the write that spends a token: both tokens
  * of the answer are made before it.
  */
-#include <authtok/session.h>
+#include "session/service.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
 
-#include "session/refresh.h"
-#include "session/rotation.h"
 #include "token/input.h"
-#include "token/utf8.h"
 
-#define TRIES      8 /* lost compare-and-swaps before EBUSY */
 #define LEEWAY_MAX 300
-
-struct authtok_sessions {
-	const struct authtok *engine;
-	struct authtok_store *store;
-	struct at_refresh *refresh;
-	struct at_rotation_policy policy;
-	int64_t absolute;
-	unsigned max_per_user;
-};
 
 static bool
 config_valid(const struct authtok_sessions_config *c)
@@ -66,6 +53,7 @@ authtok_sessions_new(const struct authtok_sessions_config *config,
 	s->policy.strict = config->rotation == AUTHTOK_STRICT;
 	s->absolute = config->absolute_lifetime;
 	s->max_per_user = config->max_per_user;
+	s->audit = config->audit;
 	*ret_sessions = s;
 	return AUTHTOK_OK;
 }
@@ -85,77 +73,16 @@ authtok_sessions_engine(const struct authtok_sessions *sessions)
 	return sessions != NULL ? sessions->engine : NULL;
 }
 
-/* The bytes of the character at text, 0 if it may not be kept. */
-static size_t
-character(const char *text, size_t left)
-{
-	unsigned char c = (unsigned char)text[0];
-	size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-	if (len > left || !at_utf8_valid(text, len))
-		return 0;
-	if (c < 0x20 || c == 0x7f)
-		return 0;
-	/* C1 controls, U+0080 to U+009F */
-	if (c == 0xc2 && (unsigned char)text[1] < 0xa0)
-		return 0;
-	return len;
-}
-
-/*
- * Copy a text that a client made up: cut to max bytes between characters;
- * controls, and bytes that are no UTF-8, become '?'.
- */
-static void
-copy_text(char *out, size_t max, const char *text)
-{
-	/* enough to see whether the last character that fits is whole */
-	size_t left = strnlen(text, max + 4), n = 0;
-
-	while (left > 0) {
-		size_t len = character(text, left);
-		size_t used = len > 0 ? len : 1;
-
-		if (n + used > max)
-			break;
-		if (len > 0)
-			memcpy(out + n, text, len);
-		else
-			out[n] = '?';
-		n += used;
-		text += used;
-		left -= used;
-	}
-	out[n] = '\0';
-}
-
 static void
 set_client(struct authtok_session *row, const struct authtok_client *client)
 {
 	if (client == NULL)
 		return;
 	if (client->address != NULL)
-		copy_text(row->address, AUTHTOK_ADDRESS_MAX, client->address);
+		at_copy_text(
+		    row->address, AUTHTOK_ADDRESS_MAX, client->address);
 	if (client->agent != NULL)
-		copy_text(row->agent, AUTHTOK_AGENT_MAX, client->agent);
-}
-
-static bool
-client_valid(const struct authtok_client *client)
-{
-	return client == NULL ||
-	    at_input_ok(client, client->size, sizeof(*client));
-}
-
-static struct authtok_act
-when_of(const struct authtok_sessions *s, int64_t now)
-{
-	struct authtok_act when;
-
-	/* a clock that was never set must not keep a session from its end */
-	when.now = now > 0 ? now : 1;
-	when.until = at_time_add(when.now, authtok_horizon(s->engine));
-	return when;
+		at_copy_text(row->agent, AUTHTOK_AGENT_MAX, client->agent);
 }
 
 typedef char role_name[AUTHTOK_ROLE_MAX + 1];
@@ -236,25 +163,32 @@ authtok_session_open(const struct authtok_sessions *sessions,
 	struct authtok_tokens tokens = AUTHTOK_TOKENS_INIT;
 	const struct authtok_store *store;
 	struct authtok_session row;
-	struct authtok_act when;
+	struct at_act act;
 	enum authtok_err err;
 
-	if (sessions == NULL || user == NULL || !client_valid(client) ||
+	if (sessions == NULL || user == NULL || !at_client_valid(client) ||
 	    ret_tokens == NULL || ret_tokens->size < sizeof(*ret_tokens))
 		return AUTHTOK_EINVAL;
 	store = sessions->store;
-	when = when_of(sessions, authtok_now(sessions->engine));
-	err = new_row(sessions, user, client, when.now, &row);
+	at_act_init(sessions, authtok_now(sessions->engine), &act);
+	err = new_row(sessions, user, client, act.act.now, &row);
 	if (err != AUTHTOK_OK)
 		goto out;
 	err = make_tokens(sessions, &row, user->epoch, user->roles,
 	    user->role_count, &tokens);
 	if (err != AUTHTOK_OK)
 		goto out;
+	at_act_note(sessions, AUTHTOK_EVENT_SIGNIN, user->id, row.sid, client,
+	    NULL, &act);
 	err = store->ops->session_create(
-	    store->ctx, &row, user->version, sessions->max_per_user, &when);
-	if (err == AUTHTOK_OK)
-		give_tokens(ret_tokens, &tokens);
+	    store->ctx, &row, user->version, sessions->max_per_user, &act.act);
+	if (err != AUTHTOK_OK)
+		goto out;
+	/* the oldest may have been ended; if the store does not say which, the
+	 * next pull does: no reason to lose this one */
+	if (sessions->max_per_user > 0)
+		at_ended_some(sessions);
+	give_tokens(ret_tokens, &tokens);
 out:
 	wipe_tokens(&tokens);
 	OPENSSL_cleanse(&row, sizeof(row));
@@ -277,20 +211,9 @@ retry_key_valid(const char *key)
 	return true;
 }
 
-/* One presentation of a refresh token. */
-struct refresh {
-	struct at_refresh_token token;
-	const char *retry_key;
-	const struct authtok_client *client;
-	struct authtok_session row, next;
-	struct authtok_owner owner;
-	struct authtok_tokens tokens;
-	enum at_verdict verdict;
-};
-
-/* Read the row, check S, and decide. */
-static enum authtok_err
-decide(const struct authtok_sessions *s, struct refresh *r, int64_t now)
+enum authtok_err
+at_presented_decide(
+    const struct authtok_sessions *s, int64_t now, struct at_presented *p)
 {
 	const struct authtok_store *store = s->store;
 	struct at_rotation_try try = { 0 };
@@ -298,56 +221,87 @@ decide(const struct authtok_sessions *s, struct refresh *r, int64_t now)
 	enum authtok_err err;
 
 	err = store->ops->session_find(
-	    store->ctx, r->token.sid, &r->row, &r->owner);
+	    store->ctx, p->token.sid, &p->row, &p->owner);
 	if (err != AUTHTOK_OK)
 		return err;
-	err = at_refresh_check(s->refresh, &r->token, r->row.seed);
+	err = at_refresh_check(s->refresh, &p->token, p->row.seed);
 	if (err != AUTHTOK_OK)
 		return err;
-	if (r->retry_key != NULL) {
-		err = at_refresh_retry(s->refresh, r->row.seed, r->retry_key,
-		    strlen(r->retry_key), mac);
+	if (p->retry_key != NULL) {
+		err = at_refresh_retry(s->refresh, p->row.seed, p->retry_key,
+		    strlen(p->retry_key), mac);
 		if (err != AUTHTOK_OK)
 			return err;
 		try.retry_mac = mac;
 	}
-	try.gen = r->token.gen;
-	try.branch = r->token.branch;
+	try.gen = p->token.gen;
+	try.branch = p->token.branch;
 	try.now = now;
-	try.disabled = r->owner.disabled;
-	r->verdict = at_rotation_decide(&s->policy, &r->row, &try, &r->next);
+	try.disabled = p->owner.disabled;
+	p->verdict = at_rotation_decide(&s->policy, &p->row, &try, &p->next);
 	return AUTHTOK_OK;
 }
+
+/* One presentation of a refresh token. */
+struct refresh {
+	struct at_presented p;
+	const struct authtok_client *client;
+	struct at_act act;
+	struct authtok_tokens tokens;
+};
 
 /* A verdict that earns tokens; ECHANGED when another caller was faster. */
 static enum authtok_err
 accept(const struct authtok_sessions *s, struct refresh *r)
 {
 	const struct authtok_store *store = s->store;
-	const struct authtok_owner *owner = &r->owner;
+	const struct authtok_owner *owner = &r->p.owner;
+	const struct authtok_act *act = NULL;
 	enum authtok_err err;
 
-	err = make_tokens(s, &r->next, owner->epoch, owner->roles,
+	err = make_tokens(s, &r->p.next, owner->epoch, owner->roles,
 	    owner->role_count, &r->tokens);
 	if (err == AUTHTOK_EINVAL) /* of what the store said, not the caller */
 		return AUTHTOK_ESTORE;
-	if (err != AUTHTOK_OK || r->verdict == AT_REPEAT)
+	if (err != AUTHTOK_OK || r->p.verdict == AT_REPEAT)
 		return err;
-	set_client(&r->next, r->client);
+	set_client(&r->p.next, r->client);
+	if (r->p.verdict == AT_FORWARD) {
+		at_act_note(s, AUTHTOK_EVENT_FORWARD, r->p.row.user_id,
+		    r->p.row.sid, r->client, NULL, &r->act);
+		act = &r->act.act;
+	}
 	/* R5 repairs a rotation that is lost with power: no need to wait */
 	return store->ops->session_update(
-	    store->ctx, &r->next, r->row.gen, r->row.branch, false, NULL);
+	    store->ctx, &r->p.next, r->p.row.gen, r->p.row.branch, false, act);
+}
+
+/* R6: durable, or the reuse was not answered. */
+static enum authtok_err
+end_reused(const struct authtok_sessions *s, struct refresh *r)
+{
+	const struct authtok_store *store = s->store;
+	enum authtok_err err;
+
+	at_act_note(s, AUTHTOK_EVENT_REUSE, r->p.row.user_id, r->p.row.sid,
+	    r->client, NULL, &r->act);
+	err = store->ops->session_revoke(store->ctx, r->p.row.sid, &r->act.act);
+	if (err != AUTHTOK_OK)
+		return err;
+	/* without memory for that the next pull tells the set */
+	at_ended_session(s, r->p.row.sid, &r->act);
+	return AUTHTOK_EREUSED;
 }
 
 /* Carry the verdict out; ECHANGED when it has to be made again. */
 static enum authtok_err
-carry_out(const struct authtok_sessions *s, struct refresh *r, int64_t now)
+carry_out(const struct authtok_sessions *s, struct refresh *r)
 {
+	const struct authtok_session *row = &r->p.row;
 	const struct authtok_store *store = s->store;
-	struct authtok_act when;
 	enum authtok_err err;
 
-	switch (r->verdict) {
+	switch (r->p.verdict) {
 	case AT_ROTATE:
 	case AT_REPEAT:
 	case AT_REPLACE:
@@ -356,13 +310,10 @@ carry_out(const struct authtok_sessions *s, struct refresh *r, int64_t now)
 	case AT_STALE:
 		return AUTHTOK_ESTALE;
 	case AT_REUSE:
-		/* durable, or the reuse was not answered */
-		when = when_of(s, now);
-		err = store->ops->session_revoke(store->ctx, r->row.sid, &when);
-		return err == AUTHTOK_OK ? AUTHTOK_EREUSED : err;
+		return end_reused(s, r);
 	case AT_EXPIRED:
 		err = store->ops->session_delete(
-		    store->ctx, r->row.sid, r->row.gen, r->row.branch);
+		    store->ctx, row->sid, row->gen, row->branch);
 		return err == AUTHTOK_OK ? AUTHTOK_EEXPIRED : err;
 	case AT_REVOKED:
 		return AUTHTOK_EREVOKED;
@@ -385,29 +336,30 @@ authtok_session_refresh(const struct authtok_sessions *sessions,
     const struct authtok_client *client, enum authtok_outcome *ret_outcome,
     struct authtok_tokens *ret_tokens)
 {
-	struct refresh r = { .retry_key = retry_key, .client = client };
+	struct refresh r = { .p.retry_key = retry_key, .client = client };
 	enum authtok_err err;
 	int64_t now;
 
 	if (sessions == NULL || token == NULL || !retry_key_valid(retry_key) ||
-	    !client_valid(client) || ret_outcome == NULL ||
+	    !at_client_valid(client) || ret_outcome == NULL ||
 	    ret_tokens == NULL || ret_tokens->size < sizeof(*ret_tokens))
 		return AUTHTOK_EINVAL;
-	err = at_refresh_parse(sessions->refresh, token, len, &r.token);
+	err = at_refresh_parse(sessions->refresh, token, len, &r.p.token);
 	if (err != AUTHTOK_OK)
 		return err;
 	now = authtok_now(sessions->engine);
-	for (int i = 0; i < TRIES; i++) {
-		err = decide(sessions, &r, now);
+	at_act_init(sessions, now, &r.act);
+	for (int i = 0; i < AT_TRIES; i++) {
+		err = at_presented_decide(sessions, now, &r.p);
 		if (err == AUTHTOK_OK)
-			err = carry_out(sessions, &r, now);
+			err = carry_out(sessions, &r);
 		if (err != AUTHTOK_ECHANGED)
 			break;
 	}
 	if (err == AUTHTOK_ECHANGED)
 		err = AUTHTOK_EBUSY;
 	if (err == AUTHTOK_OK) {
-		*ret_outcome = (enum authtok_outcome)r.verdict;
+		*ret_outcome = (enum authtok_outcome)r.p.verdict;
 		give_tokens(ret_tokens, &r.tokens);
 	}
 	OPENSSL_cleanse(&r, sizeof(r));

@@ -1,0 +1,155 @@
+/*
+ * What the acts of the session service leave behind: a record in the audit log,
+ * and in the engine's revocation set what they ended. Known here: the engine,
+ * its set and the store's revocations.
+ */
+#include "session/service.h"
+
+#include <string.h>
+
+#include "token/revocation.h"
+
+#define PAGE    64 /* revocations read at a time */
+#define OVERLAP 10 /* s by which commits may come out of order */
+
+void
+at_act_init(
+    const struct authtok_sessions *sessions, int64_t now, struct at_act *act)
+{
+	memset(act, 0, sizeof(*act));
+	/* a clock that was never set must not keep a session from its end */
+	act->act.now = now > 0 ? now : 1;
+	act->act.until =
+	    at_time_add(act->act.now, authtok_horizon(sessions->engine));
+}
+
+void
+at_act_note(const struct authtok_sessions *sessions, enum authtok_event event,
+    int64_t user_id, const uint8_t *sid, const struct authtok_client *client,
+    const char *detail, struct at_act *act)
+{
+	struct authtok_audit_record *r = &act->record;
+
+	r->at = act->act.now;
+	r->user_id = user_id;
+	r->event = event;
+	r->count = 1;
+	if (sid != NULL) {
+		r->has_sid = true;
+		memcpy(r->sid, sid, sizeof(r->sid));
+	}
+	if (client != NULL && client->address != NULL)
+		at_copy_text(r->address, AUTHTOK_ADDRESS_MAX, client->address);
+	if (detail != NULL)
+		at_copy_text(r->detail, AUTHTOK_DETAIL_MAX, detail);
+	authtok_audit_attach(sessions->audit, r, &act->act);
+}
+
+static enum authtok_err
+tell(const struct authtok_sessions *sessions, const struct at_act *act,
+    struct authtok_revocation *event)
+{
+	struct authtok_revocations *set;
+
+	set = at_engine_revocations(sessions->engine);
+	if (set == NULL)
+		return AUTHTOK_OK;
+	event->at = act->act.now;
+	event->until = act->act.until;
+	return authtok_revocations_add(set, event, 1, act->act.now);
+}
+
+enum authtok_err
+at_ended_session(const struct authtok_sessions *sessions, const uint8_t *sid,
+    const struct at_act *act)
+{
+	struct authtok_revocation event = { 0 };
+
+	memcpy(event.sid, sid, sizeof(event.sid));
+	return tell(sessions, act, &event);
+}
+
+enum authtok_err
+at_ended_epochs(const struct authtok_sessions *sessions, int64_t user_id,
+    int64_t epoch, const struct at_act *act)
+{
+	struct authtok_revocation event = { 0 };
+
+	event.user_id = user_id;
+	event.epoch = epoch;
+	return tell(sessions, act, &event);
+}
+
+enum authtok_err
+at_ended_some(const struct authtok_sessions *sessions)
+{
+	return authtok_revocations_pull(sessions->engine, sessions->store);
+}
+
+/*
+ * Where the next pull begins: behind an event that is at least OVERLAP older
+ * than one seen later. mark is such an event to be, the first after cursor; so
+ * the cursor lags by one to two overlaps, and no list of events is kept.
+ */
+struct place {
+	int64_t cursor;
+	int64_t mark_seq; /* 0: none yet */
+	int64_t mark_at;
+};
+
+static void
+advance(struct place *place, const struct authtok_revocation *event)
+{
+	if (place->mark_seq != 0) {
+		if (event->at < at_time_add(place->mark_at, OVERLAP))
+			return;
+		place->cursor = place->mark_seq;
+	}
+	place->mark_seq = event->seq;
+	place->mark_at = event->at;
+}
+
+/* Read what is after the place, page by page, into the set. */
+static enum authtok_err
+pull(struct authtok_revocations *set, const struct authtok_store *store,
+    int64_t now, struct place *place)
+{
+	struct authtok_revocation events[PAGE];
+	int64_t after = place->cursor;
+	enum authtok_err err;
+	size_t n;
+
+	do {
+		err = store->ops->revoked_since(
+		    store->ctx, after, events, PAGE, &n);
+		if (err == AUTHTOK_OK)
+			err = authtok_revocations_add(set, events, n, now);
+		if (err != AUTHTOK_OK)
+			return err;
+		for (size_t i = 0; i < n; i++)
+			advance(place, &events[i]);
+		if (n > 0)
+			after = events[n - 1].seq;
+	} while (n == PAGE);
+	return AUTHTOK_OK;
+}
+
+enum authtok_err
+authtok_revocations_pull(
+    const struct authtok *engine, const struct authtok_store *store)
+{
+	struct authtok_revocations *set;
+	struct place place = { 0 };
+	enum authtok_err err;
+
+	if (engine == NULL || store == NULL ||
+	    store->ops->version != AUTHTOK_STORE_VERSION)
+		return AUTHTOK_EINVAL;
+	set = at_engine_revocations(engine);
+	if (set == NULL)
+		return AUTHTOK_OK;
+	at_revocations_pull_begin(set, &place.cursor);
+	err = pull(set, store, authtok_now(engine), &place);
+	at_revocations_pull_end(set, place.cursor);
+	return err;
+}

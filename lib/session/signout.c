@@ -1,0 +1,166 @@
+/*
+ * Sign-out: who asks, what they may end, and ending it. Known here: claims that
+ * the caller verified, refresh tokens, and the store's users and sessions.
+ */
+#include "session/service.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#define EPOCH_MAX (INT64_C(1) << 53)
+
+struct signout {
+	enum authtok_scope scope;
+	int64_t user_id;
+	uint8_t sid[AUTHTOK_SID_LEN]; /* of the session that asks */
+	const struct authtok_client *client;
+	struct at_act act;
+};
+
+static void
+note(const struct authtok_sessions *s, struct signout *out, const char *detail)
+{
+	at_act_note(s, AUTHTOK_EVENT_SIGNOUT, out->user_id, out->sid,
+	    out->client, detail, &out->act);
+}
+
+/* A session that is gone, or was ended before, is as good: the set hears of it
+ * once more, for the tokens that it may have left. */
+static enum authtok_err
+end_own(const struct authtok_sessions *s, struct signout *out)
+{
+	const struct authtok_store *store = s->store;
+	enum authtok_err err;
+
+	note(s, out, "local");
+	err = store->ops->session_revoke(store->ctx, out->sid, &out->act.act);
+	if (err != AUTHTOK_OK && err != AUTHTOK_EUNKNOWN)
+		return err;
+	return at_ended_session(s, out->sid, &out->act);
+}
+
+static enum authtok_err
+end_others(const struct authtok_sessions *s, struct signout *out)
+{
+	const struct authtok_store *store = s->store;
+	enum authtok_err err;
+	size_t count;
+
+	note(s, out, "others");
+	err = store->ops->session_revoke_user(
+	    store->ctx, out->user_id, out->sid, &out->act.act, &count);
+	return err == AUTHTOK_OK ? at_ended_some(s) : err;
+}
+
+/* One round of read, raise the epoch, compare-and-swap. */
+static enum authtok_err
+raise_epoch(const struct authtok_sessions *s, const struct signout *out,
+    struct authtok_user *user)
+{
+	const struct authtok_store *store = s->store;
+	enum authtok_err err;
+
+	err = store->ops->user_find(store->ctx, out->user_id, user);
+	if (err != AUTHTOK_OK)
+		return err;
+	/* an epoch that cannot be raised would leave the old tokens good */
+	if (user->epoch < 0 || user->epoch >= EPOCH_MAX)
+		return AUTHTOK_ESTORE;
+	user->epoch++;
+	return store->ops->user_update(
+	    store->ctx, user, AUTHTOK_END_ALL, NULL, &out->act.act);
+}
+
+static enum authtok_err
+end_all(const struct authtok_sessions *s, struct signout *out)
+{
+	enum authtok_err err = AUTHTOK_ECHANGED;
+	struct authtok_user user;
+
+	note(s, out, "global");
+	for (int i = 0; i < AT_TRIES && err == AUTHTOK_ECHANGED; i++)
+		err = raise_epoch(s, out, &user);
+	if (err == AUTHTOK_OK)
+		err = at_ended_epochs(s, user.id, user.epoch, &out->act);
+	else if (err == AUTHTOK_ECHANGED)
+		err = AUTHTOK_EBUSY;
+	else if (err == AUTHTOK_EUNKNOWN) /* a user that is gone has none */
+		err = AUTHTOK_OK;
+	OPENSSL_cleanse(&user, sizeof(user));
+	return err;
+}
+
+static enum authtok_err
+from_claims(const struct authtok_claims *claims, struct signout *out)
+{
+	const uint8_t *sid = authtok_claims_session(claims);
+
+	out->user_id = authtok_claims_user_id(claims);
+	if (sid == NULL || out->user_id < 1)
+		return AUTHTOK_ECLAIM;
+	memcpy(out->sid, sid, sizeof(out->sid));
+	return AUTHTOK_OK;
+}
+
+/* Whether the token's session could go on with it. */
+static bool
+accepted(enum at_verdict verdict)
+{
+	return verdict == AT_ROTATE || verdict == AT_REPEAT ||
+	    verdict == AT_REPLACE || verdict == AT_FORWARD;
+}
+
+/*
+ * The rule is asked, but nothing is rotated. EUNKNOWN: there is no such session
+ * any more, and so no seed to tell whether the token was genuine.
+ */
+static enum authtok_err
+from_refresh(const struct authtok_sessions *s, const char *token, size_t len,
+    struct signout *out)
+{
+	struct at_presented p = { 0 };
+	enum authtok_err err;
+
+	err = at_refresh_parse(s->refresh, token, len, &p.token);
+	if (err == AUTHTOK_OK)
+		err = at_presented_decide(s, out->act.act.now, &p);
+	if (err == AUTHTOK_OK) {
+		out->user_id = p.row.user_id;
+		memcpy(out->sid, p.row.sid, sizeof(out->sid));
+		if (!accepted(p.verdict))
+			out->scope = AUTHTOK_LOCAL;
+	}
+	OPENSSL_cleanse(&p, sizeof(p));
+	return err;
+}
+
+enum authtok_err
+authtok_signout(const struct authtok_sessions *sessions,
+    enum authtok_scope scope, const struct authtok_claims *claims,
+    const char *token, size_t len, const struct authtok_client *client)
+{
+	struct signout out = { .scope = scope, .client = client };
+	enum authtok_err err;
+
+	if (sessions == NULL || (claims == NULL && token == NULL) ||
+	    !at_client_valid(client))
+		return AUTHTOK_EINVAL;
+	if (scope != AUTHTOK_LOCAL && scope != AUTHTOK_OTHERS &&
+	    scope != AUTHTOK_GLOBAL)
+		return AUTHTOK_EINVAL;
+	at_act_init(sessions, authtok_now(sessions->engine), &out.act);
+	if (claims != NULL)
+		err = from_claims(claims, &out);
+	else
+		err = from_refresh(sessions, token, len, &out);
+	if (err == AUTHTOK_EUNKNOWN)
+		return AUTHTOK_OK;
+	if (err != AUTHTOK_OK)
+		return err;
+	if (out.scope == AUTHTOK_OTHERS)
+		return end_others(sessions, &out);
+	if (out.scope == AUTHTOK_GLOBAL)
+		return end_all(sessions, &out);
+	return end_own(sessions, &out);
+}
