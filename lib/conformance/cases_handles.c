@@ -5,6 +5,7 @@
 #include "suite.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* The same run seen through the other handle. */
 static struct at_run
@@ -121,6 +122,32 @@ revocations_are_seen(struct at_run *run)
 	run->failures += other.failures;
 }
 
+static void
+records_are_seen(struct at_run *run)
+{
+	struct at_run other = other_side(run);
+	struct at_audited audited;
+	struct at_head here, there;
+	unsigned n;
+
+	for (n = 1; n < 9; n++) {
+		at_audited(&audited, n);
+		EXPECT_ERR(n % 2 == 0 ? &other : run, AUTHTOK_OK, audit_append,
+		    &audited.act);
+		EXPECT_NUM(run, n, at_records(run), "records");
+		EXPECT_NUM(run, n, at_records(&other),
+		    "records through the other handle");
+	}
+	EXPECT_ERR(&other, AUTHTOK_OK, audit_cut, 5);
+	if (at_base(run, &here) && at_base(&other, &there))
+		EXPECT(run,
+		    here.seq == 5 && there.seq == 5 &&
+			memcmp(here.mac, there.mac, sizeof(here.mac)) == 0,
+		    "the base differs through the other handle");
+	EXPECT_NUM(run, 3, at_records(run), "records after the cut");
+	run->failures += other.failures;
+}
+
 /* Open again; false when this backend cannot, or has failed to. */
 static bool
 reopen(struct at_run *run)
@@ -210,13 +237,43 @@ reopen_goes_on(struct at_run *run)
 		    "a seq came again after a purge and a new start");
 }
 
+static void
+reopen_records(struct at_run *run)
+{
+	struct at_audited audited;
+	struct at_head base, end;
+	unsigned n;
+
+	if (!run->suite->reopen)
+		return;
+	for (n = 0; n < 6; n++) {
+		at_audited(&audited, n);
+		EXPECT_ERR(run, AUTHTOK_OK, audit_append, &audited.act);
+	}
+	EXPECT_ERR(run, AUTHTOK_OK, audit_cut, 2);
+	if (!reopen(run) || !at_base(run, &base))
+		return;
+	EXPECT_NUM(run, 2, base.seq, "seq of the base");
+	end = base;
+	EXPECT_NUM(run, 4, at_walk(run, &end), "records");
+	EXPECT_RECORD(run, &audited.record);
+	at_audited(&audited, 6);
+	EXPECT_ERR(run, AUTHTOK_OK, audit_append, &audited.act);
+	EXPECT(run,
+	    memcmp(audited.link.previous, end.mac, sizeof(end.mac)) == 0,
+	    "the chain does not go on after a new start");
+	EXPECT_NUM(run, 1, at_walk(run, &end), "records after it");
+}
+
 const struct at_case at_cases_handles[] = {
 	{ "two handles: users", users_are_seen },
 	{ "two handles: ids and names", ids_are_not_shared },
 	{ "two handles: sessions", sessions_are_seen },
 	{ "two handles: revocations", revocations_are_seen },
+	{ "two handles: audit log", records_are_seen },
 	{ "reopen: users", reopen_users },
 	{ "reopen: sessions", reopen_sessions },
 	{ "reopen: seq goes on", reopen_goes_on },
+	{ "reopen: audit log", reopen_records },
 	{ NULL, NULL },
 };

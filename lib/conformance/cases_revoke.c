@@ -235,7 +235,7 @@ since_pages(struct at_run *run)
 	struct authtok_session s;
 	struct authtok_revocation page[3];
 	uint8_t sid[AUTHTOK_SID_LEN];
-	struct authtok_act when;
+	struct authtok_act when = at_when;
 	int64_t after = 0;
 	size_t i, n, seen = 0;
 

@@ -16,6 +16,10 @@ static const struct at_case *const lists[] = {
 	at_cases_handles,
 	at_cases_races,
 	at_cases_race_sessions,
+	at_cases_audit,
+	at_cases_audit_cut,
+	at_cases_audit_acts,
+	at_cases_race_audit,
 };
 
 static const struct at_case *

@@ -35,6 +35,10 @@ extern const struct at_case at_cases_purge[];
 extern const struct at_case at_cases_handles[];
 extern const struct at_case at_cases_races[];
 extern const struct at_case at_cases_race_sessions[];
+extern const struct at_case at_cases_audit[];
+extern const struct at_case at_cases_audit_cut[];
+extern const struct at_case at_cases_audit_acts[];
+extern const struct at_case at_cases_race_audit[];
 
 /* ---- checks (suite.c) ---------------------------------------------------- */
 
@@ -117,6 +121,56 @@ size_t at_count_sessions(struct at_run *run, int64_t user_id);
 /* Whether the session is there and revoked, or there and not. */
 bool at_is_revoked(struct at_run *run, const uint8_t *sid);
 bool at_is_live(struct at_run *run, const uint8_t *sid);
+
+/* ---- the audit log (audit.c) --------------------------------------------- */
+
+#define AT_KEY 7 /* what the chain makes of key */
+
+/* The chain of the suite; its argument is a struct at_link. */
+authtok_chain at_chain;
+
+struct at_link {
+	enum authtok_err refuse; /* the chain's answer unless OK */
+	const uint8_t *mac;      /* the chain's mac, or NULL: at_mac */
+	/* what the chain saw at its last call */
+	unsigned calls;
+	uint8_t previous[AUTHTOK_MAC_LEN];
+	struct authtok_audit_record got;
+};
+
+/* An act at at_when with record n. Not to be copied. */
+struct at_audited {
+	struct authtok_act act;
+	struct authtok_audit_record record;
+	struct at_link link;
+};
+
+void at_audited(struct at_audited *audited, unsigned n);
+void at_record(struct authtok_audit_record *record, unsigned n);
+void at_mac(const uint8_t *previous, const struct authtok_audit_record *record,
+    uint8_t *ret_mac);
+/* But for seq, key and mac. */
+const char *at_record_differs(const struct authtok_audit_record *want,
+    const struct authtok_audit_record *got);
+
+/* A place in the log. */
+struct at_head {
+	int64_t seq;
+	uint8_t mac[AUTHTOK_MAC_LEN];
+};
+
+bool at_base(struct at_run *run, struct at_head *ret_head);
+/* Follow the chain from head to the end of the log; the number of records. */
+size_t at_walk(struct at_run *run, struct at_head *head);
+/* All of them, from the base. */
+size_t at_records(struct at_run *run);
+bool at_last_record(
+    struct at_run *run, struct authtok_audit_record *ret_record);
+
+/* The last record is this one. */
+#define EXPECT_RECORD(run, want) at_expect_record(run, __FILE__, __LINE__, want)
+bool at_expect_record(struct at_run *run, const char *file, int line,
+    const struct authtok_audit_record *want);
 
 /* ---- races (race.c) ------------------------------------------------------ */
 
