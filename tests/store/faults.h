@@ -17,6 +17,7 @@ struct fault {
 extern const struct fault user_faults[];
 extern const struct fault session_faults[];
 extern const struct fault small_faults[];
+extern const struct fault audit_faults[];
 extern const struct fault race_faults[];
 
 /* The right operations; set before any store is opened. */

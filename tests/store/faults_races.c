@@ -175,6 +175,114 @@ find_half(void *ctx, const uint8_t *sid, struct authtok_session *ret,
 	return err;
 }
 
+/* ---- the audit log ------------------------------------------------------- */
+
+/* An act whose chain goes on from what was the end some time ago. */
+struct stale {
+	const struct authtok_act *act;
+	uint8_t mac[AUTHTOK_MAC_LEN];
+};
+
+static enum authtok_err
+chain_stale(
+    void *arg, const uint8_t *previous, struct authtok_audit_record *record)
+{
+	const struct stale *stale = arg;
+
+	(void)previous;
+	return stale->act->chain(stale->act->chain_arg, stale->mac, record);
+}
+
+/* Read the end of the log, then write: another may have come in between. */
+static struct authtok_act
+read_then_meet(void *ctx, const struct authtok_act *act, struct stale *stale)
+{
+	struct authtok_act other = *act;
+	struct authtok_audit_record last;
+	int64_t after = 0;
+	size_t n;
+
+	stale->act = act;
+	(void)right->audit_base(ctx, &after, stale->mac);
+	while (right->audit_list(ctx, after, &last, 1, &n) == AUTHTOK_OK &&
+	    n == 1) {
+		after = last.seq;
+		memcpy(stale->mac, last.mac, sizeof(stale->mac));
+	}
+	meet();
+	other.chain = chain_stale;
+	other.chain_arg = stale;
+	return other;
+}
+
+static enum authtok_err
+append_in_two_steps(void *ctx, const struct authtok_act *act)
+{
+	struct stale stale;
+	struct authtok_act other = read_then_meet(ctx, act, &stale);
+
+	return right->audit_append(ctx, &other);
+}
+
+static enum authtok_err
+update_in_two_steps(void *ctx, const struct authtok_session *next, uint32_t gen,
+    uint32_t branch, bool durable, const struct authtok_act *act)
+{
+	struct stale stale;
+	struct authtok_act other = read_then_meet(ctx, act, &stale);
+
+	return right->session_update(ctx, next, gen, branch, durable, &other);
+}
+
+/* Whether it changes anything is asked before. */
+static enum authtok_err
+revoke_asks_first(void *ctx, const uint8_t *sid, const struct authtok_act *act)
+{
+	struct authtok_act other = *act;
+	struct authtok_session s;
+	struct authtok_owner owner;
+	enum authtok_err err = right->session_find(ctx, sid, &s, &owner);
+
+	if (err || s.revoked_at != 0)
+		return err;
+	meet();
+	other.record = NULL;
+	err = right->session_revoke(ctx, sid, &other);
+	return err ? err : right->audit_append(ctx, act);
+}
+
+static enum authtok_err
+append_and_tell(void *ctx, const struct authtok_act *act)
+{
+	enum authtok_err err = right->audit_append(ctx, act);
+
+	pthread_mutex_lock(&meeting.mutex);
+	meeting.between++;
+	pthread_cond_broadcast(&meeting.moved);
+	pthread_mutex_unlock(&meeting.mutex);
+	return err;
+}
+
+/* It cuts up to what it finds, not up to what it was asked. */
+static enum authtok_err
+cut_all_but_newest(void *ctx, int64_t seq)
+{
+	uint8_t mac[AUTHTOK_MAC_LEN];
+	struct authtok_audit_record next;
+	size_t n;
+
+	(void)seq;
+	pthread_mutex_lock(&meeting.mutex);
+	while (meeting.between < 3)
+		pthread_cond_wait(&meeting.moved, &meeting.mutex);
+	pthread_mutex_unlock(&meeting.mutex);
+	(void)right->audit_base(ctx, &seq, mac);
+	while (right->audit_list(ctx, seq + 1, &next, 1, &n) == AUTHTOK_OK &&
+	    n == 1)
+		seq++;
+	return right->audit_cut(ctx, seq);
+}
+
 const struct fault race_faults[] = {
 	{ "check, then write", "race: session_update has one winner",
 	    { .session_update = update_check_then_write } },
@@ -189,5 +297,14 @@ const struct fault race_faults[] = {
 	    { .session_update = update_answers_revoked } },
 	{ "half of an update is seen", "race: session_find gives whole rows",
 	    { .session_find = find_half } },
+	{ "the end of the log is read before", "race: audit_append",
+	    { .audit_append = append_in_two_steps } },
+	{ "the end of the log is read before", "race: acts with records",
+	    { .session_update = update_in_two_steps } },
+	{ "a revocation asks first", "race: one revocation, one record",
+	    { .session_revoke = revoke_asks_first } },
+	{ "a cut takes what it finds", "race: audit_append and audit_cut",
+	    { .audit_append = append_and_tell,
+		.audit_cut = cut_all_but_newest } },
 	{ NULL, NULL, { 0 } },
 };

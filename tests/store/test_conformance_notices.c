@@ -102,6 +102,10 @@ put_wrong(const struct fault *fault)
 	PUT(session_delete);
 	PUT(revoked_since);
 	PUT(purge);
+	PUT(audit_append);
+	PUT(audit_list);
+	PUT(audit_base);
+	PUT(audit_cut);
 }
 
 static void
@@ -147,6 +151,12 @@ START_TEST(notices_small_things)
 }
 END_TEST
 
+START_TEST(notices_in_the_log)
+{
+	must_notice(&audit_faults[_i]);
+}
+END_TEST
+
 START_TEST(notices_in_races)
 {
 	must_notice(&race_faults[_i]);
@@ -169,7 +179,7 @@ START_TEST(second_handle_apart)
 {
 	static const char *const names[] = { "two handles: users",
 		"two handles: ids and names", "two handles: sessions",
-		"two handles: revocations" };
+		"two handles: revocations", "two handles: audit log" };
 	struct authtok_conformance suite = suite_of();
 
 	suite.again = open_wrong;
@@ -182,7 +192,8 @@ END_TEST
 START_TEST(nothing_is_durable)
 {
 	static const char *const names[] = { "reopen: users",
-		"reopen: sessions", "reopen: seq goes on" };
+		"reopen: sessions", "reopen: seq goes on",
+		"reopen: audit log" };
 	struct authtok_conformance suite = suite_of();
 
 	suite.reopen = reopen_empty;
@@ -258,9 +269,10 @@ main(void)
 	    cases, notices_on_sessions, 0, length(session_faults));
 	tcase_add_loop_test(
 	    cases, notices_small_things, 0, length(small_faults));
+	tcase_add_loop_test(cases, notices_in_the_log, 0, length(audit_faults));
 	tcase_add_loop_test(cases, notices_in_races, 0, length(race_faults));
-	tcase_add_loop_test(cases, second_handle_apart, 0, 4);
-	tcase_add_loop_test(cases, nothing_is_durable, 0, 3);
+	tcase_add_loop_test(cases, second_handle_apart, 0, 5);
+	tcase_add_loop_test(cases, nothing_is_durable, 0, 4);
 	tcase_add_test(cases, store_that_does_not_open);
 	tcase_add_test(cases, suite_that_is_not_filled);
 	tcase_add_test(cases, names_differ);
