@@ -49,13 +49,28 @@ __wrap_reallocarray(void *p, size_t n, size_t size)
 
 /* All that a store says of itself. */
 struct picture {
-	size_t users, sessions, events;
+	size_t users, sessions, events, records;
 	struct authtok_user user[ROWS];
 	struct authtok_session session[ROWS];
 	struct authtok_revocation event[ROWS];
+	struct authtok_audit_record record[ROWS];
 };
 
+static enum authtok_err
+chain(void *arg, const uint8_t *previous, struct authtok_audit_record *record)
+{
+	(void)arg;
+	memcpy(record->mac, previous, AUTHTOK_MAC_LEN);
+	record->mac[0]++;
+	return AUTHTOK_OK;
+}
+
+static const struct authtok_audit_record event = { .at = 1000, .event = 1 };
 static const struct authtok_act when = { .now = 1000, .until = 4605 };
+static const struct authtok_act audited = {
+	.now = 1000, .until = 4605, .record = &event, .chain = chain
+};
+static const struct authtok_act *act; /* of TRY */
 static struct authtok_store *store;
 
 static int fail_at;        /* which allocation of TRY fails */
@@ -87,6 +102,8 @@ look(struct picture *picture)
 	ck_assert_uint_lt(picture->users, ROWS);
 	ck_assert_uint_lt(picture->sessions, ROWS);
 	ck_assert_uint_lt(picture->events, ROWS);
+	OP(audit_list, 0, picture->record, ROWS, &picture->records);
+	ck_assert_uint_lt(picture->records, ROWS);
 }
 
 static int64_t
@@ -115,7 +132,8 @@ session_of(int64_t user_id, uint8_t number)
 	return s;
 }
 
-/* Eight users, eight sessions of the first, eight revocations: full arrays. */
+/* Eight users, eight sessions of the first, eight revocations, eight records:
+ * full arrays. */
 static int64_t id;
 
 static void
@@ -149,6 +167,8 @@ setup(void)
 	for (i = 0; i < 7; i++)
 		fill_events(add_user((char[2]){ (char)('a' + i), '\0' }),
 		    i == 0 ? 8 : 0);
+	for (i = 0; i < 8; i++)
+		ck_assert_int_eq(OP(audit_append, &audited), AUTHTOK_OK);
 }
 
 static void
@@ -168,7 +188,7 @@ create_user(void)
 	memset(&user, 0, sizeof(user));
 	snprintf(user.name, sizeof(user.name), "berta");
 	snprintf(user.email, sizeof(user.email), "berta@x");
-	TRY(err, user_create, &user, NULL, &got);
+	TRY(err, user_create, &user, act, &got);
 	wrote_results = got != -1;
 	return err;
 }
@@ -183,7 +203,7 @@ update_user(void)
 	user.epoch++;
 	user.disabled = true;
 	snprintf(user.name, sizeof(user.name), "carla");
-	TRY(err, user_update, &user, AUTHTOK_END_ALL, NULL, &when);
+	TRY(err, user_update, &user, AUTHTOK_END_ALL, NULL, act);
 	return err;
 }
 
@@ -192,7 +212,7 @@ delete_user(void)
 {
 	enum authtok_err err;
 
-	TRY(err, user_delete, id, &when);
+	TRY(err, user_delete, id, act);
 	return err;
 }
 
@@ -202,7 +222,7 @@ create_session(void)
 	struct authtok_session s = session_of(id, 100);
 	enum authtok_err err;
 
-	TRY(err, session_create, &s, 1, 2, &when);
+	TRY(err, session_create, &s, 1, 2, act);
 	return err;
 }
 
@@ -212,7 +232,7 @@ revoke_session(void)
 	struct authtok_session s = session_of(id, 3);
 	enum authtok_err err;
 
-	TRY(err, session_revoke, s.sid, &when);
+	TRY(err, session_revoke, s.sid, act);
 	return err;
 }
 
@@ -222,22 +242,52 @@ revoke_user(void)
 	size_t n = 99;
 	enum authtok_err err;
 
-	TRY(err, session_revoke_user, id, NULL, &when, &n);
+	TRY(err, session_revoke_user, id, NULL, act, &n);
 	wrote_results = n != 99;
+	return err;
+}
+
+static enum authtok_err
+update_session(void)
+{
+	struct authtok_session s = session_of(id, 3);
+	enum authtok_err err;
+
+	s.gen = 1;
+	TRY(err, session_update, &s, 0, 0, false, act);
+	return err;
+}
+
+static enum authtok_err
+append(void)
+{
+	enum authtok_err err;
+
+	TRY(err, audit_append, act);
 	return err;
 }
 
 static const struct {
 	const char *name;
-	enum authtok_err (*act)(void);
+	enum authtok_err (*run)(void);
+	const struct authtok_act *act;
 	int least; /* allocations it must have come by */
 } acts[] = {
-	{ "user_create", create_user, 2 },
-	{ "user_update", update_user, 1 },
-	{ "user_delete", delete_user, 1 },
-	{ "session_create", create_session, 3 },
-	{ "session_revoke", revoke_session, 1 },
-	{ "session_revoke_user", revoke_user, 1 },
+	{ "user_create", create_user, NULL, 2 },
+	{ "user_update", update_user, &when, 1 },
+	{ "user_delete", delete_user, &when, 1 },
+	{ "session_create", create_session, &when, 3 },
+	{ "session_update", update_session, NULL, 0 },
+	{ "session_revoke", revoke_session, &when, 1 },
+	{ "session_revoke_user", revoke_user, &when, 1 },
+	{ "user_create with a record", create_user, &audited, 3 },
+	{ "user_update with a record", update_user, &audited, 2 },
+	{ "user_delete with a record", delete_user, &audited, 2 },
+	{ "session_create with a record", create_session, &audited, 4 },
+	{ "session_update with a record", update_session, &audited, 1 },
+	{ "session_revoke with a record", revoke_session, &audited, 2 },
+	{ "session_revoke_user with a record", revoke_user, &audited, 2 },
+	{ "audit_append", append, &audited, 1 },
 };
 
 START_TEST(all_or_nothing)
@@ -250,7 +300,8 @@ START_TEST(all_or_nothing)
 	for (k = 0;; k++) {
 		fail_at = k;
 		wrote_results = false;
-		err = acts[_i].act();
+		act = acts[_i].act;
+		err = acts[_i].run();
 		if (err != AUTHTOK_ENOMEM)
 			break;
 		ck_assert(!wrote_results);
