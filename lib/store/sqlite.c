@@ -57,6 +57,10 @@ static const struct authtok_store_ops ops = {
 	.session_delete = at_sqlite_session_delete,
 	.revoked_since = at_sqlite_revoked_since,
 	.purge = at_sqlite_purge,
+	.audit_append = at_sqlite_audit_append,
+	.audit_list = at_sqlite_audit_list,
+	.audit_base = at_sqlite_audit_base,
+	.audit_cut = at_sqlite_audit_cut,
 	.explain = at_sqlite_explain,
 };
 

@@ -77,6 +77,13 @@ enum at_stmt {
 	AT_STMT_EVENT_SINCE,
 	AT_STMT_EVENT_SWEEP,
 	AT_STMT_EVENT_PURGE,
+	/* audit */
+	AT_STMT_AUDIT_LAST,
+	AT_STMT_AUDIT_INSERT,
+	AT_STMT_AUDIT_LIST,
+	AT_STMT_AUDIT_BASE,
+	AT_STMT_AUDIT_CUT,
+	AT_STMT_AUDIT_PURGE,
 	AT_STMT_COUNT
 };
 
@@ -204,9 +211,9 @@ enum authtok_err at_sqlite_user_find_email(
     void *ctx, const char *email, struct authtok_user *ret_user);
 enum authtok_err at_sqlite_user_update(void *ctx,
     const struct authtok_user *user, enum authtok_end end, const uint8_t *keep,
-    const struct authtok_act *when);
+    const struct authtok_act *act);
 enum authtok_err at_sqlite_user_delete(
-    void *ctx, int64_t id, const struct authtok_act *when);
+    void *ctx, int64_t id, const struct authtok_act *act);
 enum authtok_err at_sqlite_user_list(void *ctx, int64_t after,
     struct authtok_user *ret_users, size_t cap, size_t *ret_count);
 
@@ -217,7 +224,7 @@ bool at_column_roles(sqlite3_stmt *stmt, int i, size_t *ret_count,
 /* sqlite_sessions.c */
 enum authtok_err at_sqlite_session_create(void *ctx,
     const struct authtok_session *session, int64_t user_version,
-    unsigned max_live, const struct authtok_act *when);
+    unsigned max_live, const struct authtok_act *act);
 enum authtok_err at_sqlite_session_find(void *ctx, const uint8_t *sid,
     struct authtok_session *ret_session, struct authtok_owner *ret_owner);
 enum authtok_err at_sqlite_session_update(void *ctx,
@@ -231,25 +238,44 @@ enum authtok_err at_sqlite_session_delete(
 
 /* sqlite_revoke.c */
 enum authtok_err at_sqlite_session_revoke(
-    void *ctx, const uint8_t *sid, const struct authtok_act *when);
+    void *ctx, const uint8_t *sid, const struct authtok_act *act);
 enum authtok_err at_sqlite_session_revoke_user(void *ctx, int64_t user_id,
-    const uint8_t *keep, const struct authtok_act *when, size_t *ret_count);
+    const uint8_t *keep, const struct authtok_act *act, size_t *ret_count);
 enum authtok_err at_sqlite_revoked_since(void *ctx, int64_t after,
     struct authtok_revocation *ret_events, size_t cap, size_t *ret_count);
 
 /* Inside a transaction: revoke a user's live sessions but keep (NULL: all). */
 enum authtok_err at_revoke_user(struct at_conn *conn, int64_t user_id,
-    const uint8_t *keep, const struct authtok_act *when, size_t *ret_count);
+    const uint8_t *keep, const struct authtok_act *act, size_t *ret_count);
 /* Inside a transaction: revoke the count live ones that rotated first. */
 enum authtok_err at_revoke_oldest(struct at_conn *conn, int64_t user_id,
-    int64_t count, const struct authtok_act *when);
+    int64_t count, const struct authtok_act *act);
 /* OK or EUNKNOWN. */
 enum authtok_err at_session_exists(struct at_conn *conn, const uint8_t *sid);
 /* Inside a transaction: access tokens below epoch are revoked. */
 enum authtok_err at_revoke_epoch(struct at_conn *conn, int64_t user_id,
-    int64_t epoch, const struct authtok_act *when);
-/* Whether when can be stored: 0 as a time of revocation would mean "live". */
-bool at_when_valid(const struct authtok_act *when);
+    int64_t epoch, const struct authtok_act *act);
+/* Whether act can be stored: 0 as a time of revocation would mean "live". */
+bool at_act_valid(const struct authtok_act *act);
+
+/* sqlite_audit.c */
+enum authtok_err at_sqlite_audit_append(
+    void *ctx, const struct authtok_act *act);
+enum authtok_err at_sqlite_audit_list(void *ctx, int64_t after,
+    struct authtok_audit_record *ret_records, size_t cap, size_t *ret_count);
+enum authtok_err at_sqlite_audit_base(
+    void *ctx, int64_t *ret_seq, uint8_t ret_mac[AUTHTOK_MAC_LEN]);
+enum authtok_err at_sqlite_audit_cut(void *ctx, int64_t seq);
+
+/*
+ * Inside a transaction, after all that the act changes: append its record; OK
+ * without act or record.
+ */
+enum authtok_err at_audit_act(
+    struct at_conn *conn, const struct authtok_act *act);
+/* The same for an act on a user whom the caller could not know yet. */
+enum authtok_err at_audit_act_of(
+    struct at_conn *conn, const struct authtok_act *act, int64_t user_id);
 
 /* sqlite_purge.c */
 enum authtok_err at_sqlite_purge(void *ctx, int64_t now, int64_t idle_before,

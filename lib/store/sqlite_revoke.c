@@ -7,14 +7,14 @@
 #include <string.h>
 
 bool
-at_when_valid(const struct authtok_act *when)
+at_act_valid(const struct authtok_act *act)
 {
-	return when != NULL && when->now > 0;
+	return act != NULL && act->now > 0;
 }
 
 enum authtok_err
 at_revoke_epoch(struct at_conn *conn, int64_t user_id, int64_t epoch,
-    const struct authtok_act *when)
+    const struct authtok_act *act)
 {
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, AT_STMT_EVENT_USER, &stmt);
@@ -23,15 +23,15 @@ at_revoke_epoch(struct at_conn *conn, int64_t user_id, int64_t epoch,
 		return at_conn_err(rc);
 	at_bind_int(stmt, 1, user_id);
 	at_bind_int(stmt, 2, epoch);
-	at_bind_int(stmt, 3, when->now);
-	at_bind_int(stmt, 4, when->until);
+	at_bind_int(stmt, 3, act->now);
+	at_bind_int(stmt, 4, act->until);
 	return at_conn_err(at_stmt_run(stmt));
 }
 
 /* The events first: afterwards the condition does not hold any more. */
 enum authtok_err
 at_revoke_oldest(struct at_conn *conn, int64_t user_id, int64_t count,
-    const struct authtok_act *when)
+    const struct authtok_act *act)
 {
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, AT_STMT_EVENT_OLDEST, &stmt);
@@ -39,16 +39,16 @@ at_revoke_oldest(struct at_conn *conn, int64_t user_id, int64_t count,
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	at_bind_int(stmt, 1, user_id);
-	at_bind_int(stmt, 2, when->now);
+	at_bind_int(stmt, 2, act->now);
 	at_bind_int(stmt, 3, count);
-	at_bind_int(stmt, 4, when->until);
+	at_bind_int(stmt, 4, act->until);
 	rc = at_stmt_run(stmt);
 	if (rc == SQLITE_OK)
 		rc = at_conn_stmt(conn, AT_STMT_SESSION_REVOKE_OLDEST, &stmt);
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	at_bind_int(stmt, 1, user_id);
-	at_bind_int(stmt, 2, when->now);
+	at_bind_int(stmt, 2, act->now);
 	at_bind_int(stmt, 3, count);
 	return at_conn_err(at_stmt_run(stmt));
 }
@@ -63,7 +63,7 @@ bind_keep(sqlite3_stmt *stmt, int i, const uint8_t *keep)
 
 enum authtok_err
 at_revoke_user(struct at_conn *conn, int64_t user_id, const uint8_t *keep,
-    const struct authtok_act *when, size_t *ret_count)
+    const struct authtok_act *act, size_t *ret_count)
 {
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, AT_STMT_EVENT_SESSIONS, &stmt);
@@ -71,8 +71,8 @@ at_revoke_user(struct at_conn *conn, int64_t user_id, const uint8_t *keep,
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	at_bind_int(stmt, 1, user_id);
-	at_bind_int(stmt, 2, when->now);
-	at_bind_int(stmt, 3, when->until);
+	at_bind_int(stmt, 2, act->now);
+	at_bind_int(stmt, 3, act->until);
 	bind_keep(stmt, 4, keep);
 	rc = at_stmt_run(stmt);
 	if (rc == SQLITE_OK)
@@ -80,7 +80,7 @@ at_revoke_user(struct at_conn *conn, int64_t user_id, const uint8_t *keep,
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	at_bind_int(stmt, 1, user_id);
-	at_bind_int(stmt, 2, when->now);
+	at_bind_int(stmt, 2, act->now);
 	bind_keep(stmt, 4, keep);
 	rc = at_stmt_run(stmt);
 	if (rc != SQLITE_OK)
@@ -93,7 +93,7 @@ struct revoke_args {
 	const uint8_t *sid;
 	int64_t user_id;
 	const uint8_t *keep;
-	const struct authtok_act *when;
+	const struct authtok_act *act;
 	size_t count;
 };
 
@@ -123,7 +123,7 @@ revoke_one(struct at_conn *conn, void *arg)
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	at_bind_blob(stmt, 1, args->sid, AUTHTOK_SID_LEN);
-	at_bind_int(stmt, 2, args->when->now);
+	at_bind_int(stmt, 2, args->act->now);
 	rc = at_stmt_run(stmt);
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
@@ -133,18 +133,20 @@ revoke_one(struct at_conn *conn, void *arg)
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	at_bind_blob(stmt, 1, args->sid, AUTHTOK_SID_LEN);
-	at_bind_int(stmt, 2, args->when->now);
-	at_bind_int(stmt, 3, args->when->until);
-	return at_conn_err(at_stmt_run(stmt));
+	at_bind_int(stmt, 2, args->act->now);
+	at_bind_int(stmt, 3, args->act->until);
+	rc = at_stmt_run(stmt);
+	return rc == SQLITE_OK ? at_audit_act(conn, args->act)
+			       : at_conn_err(rc);
 }
 
 enum authtok_err
 at_sqlite_session_revoke(
-    void *ctx, const uint8_t *sid, const struct authtok_act *when)
+    void *ctx, const uint8_t *sid, const struct authtok_act *act)
 {
-	struct revoke_args args = { .sid = sid, .when = when };
+	struct revoke_args args = { .sid = sid, .act = act };
 
-	if (!at_when_valid(when))
+	if (!at_act_valid(act))
 		return AUTHTOK_EINVAL;
 	return at_sqlite_write(ctx, revoke_one, &args);
 }
@@ -153,21 +155,24 @@ static enum authtok_err
 revoke_user(struct at_conn *conn, void *arg)
 {
 	struct revoke_args *args = arg;
+	enum authtok_err err = at_revoke_user(
+	    conn, args->user_id, args->keep, args->act, &args->count);
 
-	return at_revoke_user(
-	    conn, args->user_id, args->keep, args->when, &args->count);
+	if (err != AUTHTOK_OK || args->count == 0)
+		return err;
+	return at_audit_act(conn, args->act);
 }
 
 enum authtok_err
 at_sqlite_session_revoke_user(void *ctx, int64_t user_id, const uint8_t *keep,
-    const struct authtok_act *when, size_t *ret_count)
+    const struct authtok_act *act, size_t *ret_count)
 {
 	struct revoke_args args = {
-		.user_id = user_id, .keep = keep, .when = when
+		.user_id = user_id, .keep = keep, .act = act
 	};
 	enum authtok_err err;
 
-	if (!at_when_valid(when))
+	if (!at_act_valid(act))
 		return AUTHTOK_EINVAL;
 	err = at_sqlite_write(ctx, revoke_user, &args);
 	if (err == AUTHTOK_OK)

@@ -15,6 +15,11 @@
  * whose index on users would repeat the sid, and as fast. What a
  * refresh changes is in no index and keeps its length: gen, branch, parent,
  * forwarded_gen, forwarded_at and the retries are one blob (sqlite_sessions.c).
+ *
+ * Audit records lie in the order of their seq, so that one more is one page of
+ * the log; audit_base has one row. The chain is what protects the records;
+ * the triggers, which an insert does not meet, only keep a slip of the hand
+ * away from them.
  */
 static const char *const steps[] = {
 	"CREATE TABLE users ("
@@ -50,6 +55,32 @@ static const char *const steps[] = {
 	" at INTEGER NOT NULL,"
 	" until INTEGER NOT NULL"
 	") STRICT;",
+
+	"CREATE TABLE audit ("
+	" seq INTEGER PRIMARY KEY,"
+	" at INTEGER NOT NULL,"
+	" user_id INTEGER NOT NULL,"
+	" event INTEGER NOT NULL,"
+	" count INTEGER NOT NULL,"
+	" key INTEGER NOT NULL,"
+	" sid BLOB CHECK (length(sid) = 16),"
+	" address TEXT NOT NULL,"
+	" detail TEXT NOT NULL,"
+	" mac BLOB NOT NULL CHECK (length(mac) = 32)"
+	") STRICT;"
+	"CREATE TABLE audit_base ("
+	" id INTEGER PRIMARY KEY CHECK (id = 1),"
+	" seq INTEGER NOT NULL,"
+	" mac BLOB NOT NULL CHECK (length(mac) = 32)"
+	") STRICT;"
+	"INSERT INTO audit_base VALUES (1, 0, zeroblob(32));"
+	"CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN"
+	" SELECT RAISE(ABORT, 'audit records do not change');"
+	" END;"
+	"CREATE TRIGGER audit_is_cut BEFORE DELETE ON audit"
+	" WHEN old.seq > (SELECT seq FROM audit_base WHERE id = 1) BEGIN"
+	" SELECT RAISE(ABORT, 'audit records go only by a cut');"
+	" END;",
 };
 
 #define STEPS ((int64_t)(sizeof(steps) / sizeof(steps[0])))

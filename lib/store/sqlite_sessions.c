@@ -188,7 +188,7 @@ struct session_args {
 	const uint8_t *sid;
 	int64_t user_version;
 	unsigned max_live;
-	const struct authtok_act *when;
+	const struct authtok_act *act;
 	uint8_t *rotation;
 	const uint8_t *cas;
 };
@@ -227,7 +227,7 @@ make_room(struct at_conn *conn, const struct session_args *args)
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	at_bind_int(stmt, 1, user_id);
-	at_bind_int(stmt, 2, args->when->now);
+	at_bind_int(stmt, 2, args->act->now);
 	rc = sqlite3_step(stmt);
 	live = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
 	at_stmt_done(stmt);
@@ -236,7 +236,7 @@ make_room(struct at_conn *conn, const struct session_args *args)
 	if (live < (int64_t)args->max_live)
 		return AUTHTOK_OK;
 	return at_revoke_oldest(
-	    conn, user_id, live - args->max_live + 1, args->when);
+	    conn, user_id, live - args->max_live + 1, args->act);
 }
 
 static enum authtok_err
@@ -249,7 +249,7 @@ create_session(struct at_conn *conn, void *arg)
 	int rc;
 
 	if (err == AUTHTOK_OK && args->max_live > 0 && s->revoked_at == 0 &&
-	    s->expires_at > args->when->now)
+	    s->expires_at > args->act->now)
 		err = make_room(conn, args);
 	if (err != AUTHTOK_OK)
 		return err;
@@ -269,39 +269,34 @@ create_session(struct at_conn *conn, void *arg)
 	rc = at_stmt_run(stmt);
 	if (rc == SQLITE_CONSTRAINT_UNIQUE)
 		return AUTHTOK_EINVAL;
-	return at_conn_err(rc);
+	return rc == SQLITE_OK ? at_audit_act(conn, args->act)
+			       : at_conn_err(rc);
 }
 
 enum authtok_err
 at_sqlite_session_create(void *ctx, const struct authtok_session *session,
-    int64_t user_version, unsigned max_live, const struct authtok_act *when)
+    int64_t user_version, unsigned max_live, const struct authtok_act *act)
 {
 	uint8_t rotation[ROTATION_LEN];
 	struct session_args args = { .session = session,
 		.user_version = user_version,
 		.max_live = max_live,
-		.when = when,
+		.act = act,
 		.rotation = rotation };
 
-	if (session->retry_count > AUTHTOK_RETRIES_MAX || !at_when_valid(when))
+	if (session->retry_count > AUTHTOK_RETRIES_MAX || !at_act_valid(act))
 		return AUTHTOK_EINVAL;
 	pack_rotation(session, rotation);
 	return at_sqlite_write(ctx, create_session, &args);
 }
 
-/*
- * The swap is one statement, so it needs no transaction around it: SQLite takes
- * the write lock before it reads, and waits for it with the busy timeout.
- */
 static enum authtok_err
-swap(struct at_conn *conn, const struct session_args *args, bool durable)
+swap(struct at_conn *conn, const struct session_args *args)
 {
 	const struct authtok_session *next = args->session;
 	sqlite3_stmt *stmt;
-	int rc = at_conn_synchronous(conn, durable ? 2 : 1);
+	int rc = at_conn_stmt(conn, AT_STMT_SESSION_UPDATE, &stmt);
 
-	if (rc == SQLITE_OK)
-		rc = at_conn_stmt(conn, AT_STMT_SESSION_UPDATE, &stmt);
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	at_bind_int(stmt, 1, next->rotated_at);
@@ -314,6 +309,37 @@ swap(struct at_conn *conn, const struct session_args *args, bool durable)
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	return sqlite3_changes(conn->db) == 1 ? AUTHTOK_OK : AUTHTOK_ECHANGED;
+}
+
+/*
+ * The swap is one statement, so it needs no transaction around it: SQLite takes
+ * the write lock before it reads, and waits for it with the busy timeout.
+ */
+static enum authtok_err
+swap_alone(struct at_sqlite *db, const struct session_args *args, bool durable)
+{
+	struct at_conn *conn = at_pool_get(&db->writer, db->busy_ms);
+	enum authtok_err err;
+
+	if (conn == NULL) {
+		at_fault_waited(db);
+		return AUTHTOK_EBUSY;
+	}
+	err = at_conn_err(at_conn_synchronous(conn, durable ? 2 : 1));
+	if (err == AUTHTOK_OK)
+		err = swap(conn, args);
+	at_fault_note(db, conn);
+	at_pool_put(&db->writer, conn);
+	return err;
+}
+
+static enum authtok_err
+swap_with_record(struct at_conn *conn, void *arg)
+{
+	const struct session_args *args = arg;
+	enum authtok_err err = swap(conn, args);
+
+	return err == AUTHTOK_OK ? at_audit_act(conn, args->act) : err;
 }
 
 /* What to say of a caller who wants a generation to fall. */
@@ -337,30 +363,21 @@ enum authtok_err
 at_sqlite_session_update(void *ctx, const struct authtok_session *next,
     uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
-	(void)act;
-	struct at_sqlite *db = ctx;
 	uint8_t rotation[ROTATION_LEN], cas[CAS_LEN];
 	struct session_args args = {
-		.session = next, .rotation = rotation, .cas = cas
+		.session = next, .act = act, .rotation = rotation, .cas = cas
 	};
-	struct at_conn *conn;
-	enum authtok_err err;
 
 	if (next->retry_count > AUTHTOK_RETRIES_MAX)
 		return AUTHTOK_EINVAL;
 	if (next->gen < gen)
-		return refuse_fall(db, next, gen, branch);
+		return refuse_fall(ctx, next, gen, branch);
 	pack_rotation(next, rotation);
 	pack_cas(gen, branch, cas);
-	conn = at_pool_get(&db->writer, db->busy_ms);
-	if (conn == NULL) {
-		at_fault_waited(db);
-		return AUTHTOK_EBUSY;
-	}
-	err = swap(conn, &args, durable);
-	at_fault_note(db, conn);
-	at_pool_put(&db->writer, conn);
-	return err;
+	/* a record waits for the disk, also when the swap would not */
+	if (act != NULL && act->record != NULL)
+		return at_sqlite_write(ctx, swap_with_record, &args);
+	return swap_alone(ctx, &args, durable);
 }
 
 static enum authtok_err

@@ -14,6 +14,12 @@
 
 #define EVENT_COLUMNS "user_id, epoch, sid, at, until"
 
+#define AUDIT_COLUMNS \
+	"seq, at, user_id, event, count, key, sid, address, detail, mac"
+
+/* records up to this one are cut, whether their rows are gone yet or not */
+#define AUDIT_BASE "(SELECT seq FROM audit_base WHERE id = 1)"
+
 /* gen and branch, packed: the first eight bytes of rotation */
 #define SAME_ROTATION(param) "substr(rotation, 1, 8) = " param
 
@@ -108,6 +114,23 @@ static const char *const sql[AT_STMT_COUNT] = {
 	    " FROM revocations WHERE seq > ?1 ORDER BY seq LIMIT ?4",
 	[AT_STMT_EVENT_PURGE] =
 	    "DELETE FROM revocations WHERE seq = ?1 AND until <= ?2",
+
+	[AT_STMT_AUDIT_LAST] =
+	    "SELECT seq, mac FROM audit WHERE seq > " AUDIT_BASE
+	    " ORDER BY seq DESC LIMIT 1",
+	[AT_STMT_AUDIT_INSERT] =
+	    "INSERT INTO audit (" AUDIT_COLUMNS ")"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[AT_STMT_AUDIT_LIST] =
+	    "SELECT " AUDIT_COLUMNS " FROM audit"
+	    " WHERE seq > max(?1, " AUDIT_BASE ") ORDER BY seq LIMIT ?2",
+	[AT_STMT_AUDIT_BASE] = "SELECT seq, mac FROM audit_base WHERE id = 1",
+	[AT_STMT_AUDIT_CUT] =
+	    "UPDATE audit_base SET (seq, mac) ="
+	    " (SELECT seq, mac FROM audit WHERE seq = ?1) WHERE id = 1",
+	[AT_STMT_AUDIT_PURGE] =
+	    "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit"
+	    " WHERE seq <= " AUDIT_BASE " ORDER BY seq LIMIT ?1)",
 };
 
 const char *

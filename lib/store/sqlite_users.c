@@ -214,7 +214,7 @@ struct user_args {
 	const char *roles;
 	enum authtok_end end;
 	const uint8_t *keep;
-	const struct authtok_act *when;
+	const struct authtok_act *act;
 	int64_t id;
 };
 
@@ -239,16 +239,15 @@ create_user(struct at_conn *conn, void *arg)
 	if (rc != SQLITE_OK)
 		return user_failure(conn, rc, user, 0);
 	args->id = sqlite3_last_insert_rowid(conn->db);
-	return AUTHTOK_OK;
+	return at_audit_act_of(conn, args->act, args->id);
 }
 
 enum authtok_err
 at_sqlite_user_create(void *ctx, const struct authtok_user *user,
     const struct authtok_act *act, int64_t *ret_id)
 {
-	(void)act;
 	char roles[ROLES_TEXT];
-	struct user_args args = { .user = user, .roles = roles };
+	struct user_args args = { .user = user, .roles = roles, .act = act };
 	enum authtok_err err;
 
 	if (!join_roles(user, roles))
@@ -319,23 +318,23 @@ update_user(struct at_conn *conn, void *arg)
 		return AUTHTOK_EINVAL;
 	err = replace_user(conn, args);
 	if (err == AUTHTOK_OK && user->epoch > epoch)
-		err = at_revoke_epoch(conn, user->id, user->epoch, args->when);
+		err = at_revoke_epoch(conn, user->id, user->epoch, args->act);
 	if (err == AUTHTOK_OK && args->end != AUTHTOK_END_NONE)
 		err = at_revoke_user(conn, user->id,
 		    args->end == AUTHTOK_END_OTHERS ? args->keep : NULL,
-		    args->when, &count);
-	return err;
+		    args->act, &count);
+	return err == AUTHTOK_OK ? at_audit_act(conn, args->act) : err;
 }
 
 enum authtok_err
 at_sqlite_user_update(void *ctx, const struct authtok_user *user,
-    enum authtok_end end, const uint8_t *keep, const struct authtok_act *when)
+    enum authtok_end end, const uint8_t *keep, const struct authtok_act *act)
 {
 	char roles[ROLES_TEXT];
-	struct user_args args = { user, roles, end, keep, when, 0 };
+	struct user_args args = { user, roles, end, keep, act, 0 };
 
 	if (!join_roles(user, roles) || end > AUTHTOK_END_ALL ||
-	    !at_when_valid(when) || (end == AUTHTOK_END_OTHERS && keep == NULL))
+	    !at_act_valid(act) || (end == AUTHTOK_END_OTHERS && keep == NULL))
 		return AUTHTOK_EINVAL;
 	return at_sqlite_write(ctx, update_user, &args);
 }
@@ -346,6 +345,7 @@ delete_user(struct at_conn *conn, void *arg)
 	static const enum at_stmt order[] = { AT_STMT_SESSION_DELETE_USER,
 		AT_STMT_USER_DELETE };
 	const struct user_args *args = arg;
+	enum authtok_err err;
 	sqlite3_stmt *stmt;
 	size_t i;
 	int rc;
@@ -361,15 +361,16 @@ delete_user(struct at_conn *conn, void *arg)
 	}
 	if (sqlite3_changes(conn->db) == 0)
 		return AUTHTOK_EUNKNOWN;
-	return at_revoke_epoch(conn, args->id, INT64_MAX, args->when);
+	err = at_revoke_epoch(conn, args->id, INT64_MAX, args->act);
+	return err == AUTHTOK_OK ? at_audit_act(conn, args->act) : err;
 }
 
 enum authtok_err
-at_sqlite_user_delete(void *ctx, int64_t id, const struct authtok_act *when)
+at_sqlite_user_delete(void *ctx, int64_t id, const struct authtok_act *act)
 {
-	struct user_args args = { .id = id, .when = when };
+	struct user_args args = { .id = id, .act = act };
 
-	if (!at_when_valid(when))
+	if (!at_act_valid(act))
 		return AUTHTOK_EINVAL;
 	return at_sqlite_write(ctx, delete_user, &args);
 }

@@ -77,7 +77,7 @@ START_TEST(test_creates_private_file)
 	ck_assert_int_eq(raw_int(db,
 			     "SELECT count(*) FROM pragma_table_list"
 			     " WHERE schema = 'main' AND strict"),
-	    3);
+	    5);
 	sqlite3_close(db);
 }
 END_TEST
@@ -108,7 +108,7 @@ START_TEST(test_refuses_newer)
 	db = raw_open(scratch.path);
 	raw_exec(db, "PRAGMA user_version = 77");
 	refused(scratch.path, AUTHTOK_ENEWER,
-	    "has schema version 77, this program knows up to version 1");
+	    "has schema version 77, this program knows up to version 2");
 	ck_assert_int_eq(raw_int(db, "PRAGMA user_version"), 77);
 	sqlite3_close(db);
 }
