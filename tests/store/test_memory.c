@@ -42,6 +42,25 @@ START_TEST(constructor_refuses_null)
 }
 END_TEST
 
+START_TEST(append_refuses_nothing)
+{
+	const struct authtok_act act = { .now = 1, .until = 2 };
+	struct authtok_audit_record record;
+	struct authtok_store *store;
+	size_t n = 99;
+
+	ck_assert_int_eq(authtok_store_memory(&store), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    store->ops->audit_append(store->ctx, NULL), AUTHTOK_EINVAL);
+	ck_assert_int_eq(
+	    store->ops->audit_append(store->ctx, &act), AUTHTOK_EINVAL);
+	ck_assert_int_eq(
+	    store->ops->audit_list(store->ctx, 0, &record, 1, &n), AUTHTOK_OK);
+	ck_assert_uint_eq(n, 0);
+	authtok_store_close(store);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -56,6 +75,7 @@ main(void)
 	tcase_set_timeout(cases, 120);
 	suite_add_tcase(suite, cases);
 	tcase_add_test(own, constructor_refuses_null);
+	tcase_add_test(own, append_refuses_nothing);
 	suite_add_tcase(suite, own);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
