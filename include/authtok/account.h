@@ -156,7 +156,8 @@ enum authtok_err authtok_user_remove(
 /*
  * Write the failed sign-ins that were counted, by name, network and minute, to
  * the audit log: call it every minute, and before the end. OK without audit.
- * Errors: EINVAL, ESTORE, EBUSY (they stay counted).
+ * Errors: EINVAL, ENOMEM, ECRYPTO, ESTORE, EBUSY (they stay counted, and may be
+ * written twice).
  */
 enum authtok_err authtok_accounts_flush(
     const struct authtok_accounts *accounts);

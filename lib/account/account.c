@@ -114,6 +114,7 @@ authtok_accounts_new(const struct authtok_accounts_config *config,
 		return AUTHTOK_ENOMEM;
 	accounts->engine = engine;
 	accounts->store = store;
+	accounts->audit = config->audit;
 	err = at_password_init();
 	if (err == AUTHTOK_OK)
 		err = set_up_roles(accounts, config);
@@ -122,6 +123,8 @@ authtok_accounts_new(const struct authtok_accounts_config *config,
 		    config->hash_slots, config->hash_queue, &accounts->slots);
 	if (err == AUTHTOK_OK)
 		err = set_up_throttle(accounts, config);
+	if (err == AUTHTOK_OK && config->audit != NULL)
+		err = at_failures_new(&accounts->failures);
 	if (err == AUTHTOK_OK)
 		err = set_up_dummy(accounts);
 	if (err == AUTHTOK_OK)
@@ -138,6 +141,7 @@ authtok_accounts_free(struct authtok_accounts *accounts)
 		return;
 	at_throttle_free(accounts->throttle);
 	at_slots_free(accounts->slots);
+	at_failures_free(accounts->failures);
 	free(accounts->roles.names);
 	free(accounts->signup_roles.names);
 	free(accounts);
@@ -273,18 +277,4 @@ at_accounts_roles(const struct authtok_accounts *accounts,
 		    roles[i]);
 	}
 	return AUTHTOK_OK;
-}
-
-struct authtok_act
-at_accounts_when(const struct authtok_accounts *accounts)
-{
-	const int64_t horizon = authtok_horizon(accounts->engine);
-	const int64_t now = authtok_now(accounts->engine);
-	struct authtok_act when;
-
-	/* a clock out of its mind must not keep a revocation from happening */
-	when.now = now > 0 ? now : 1;
-	when.until =
-	    when.now < INT64_MAX - horizon ? when.now + horizon : INT64_MAX;
-	return when;
 }

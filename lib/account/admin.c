@@ -22,16 +22,16 @@ struct change {
 
 /* ---- reading ------------------------------------------------------------ */
 
-static enum authtok_err
-find(const struct authtok_accounts *accounts, int64_t id,
-    struct authtok_user *user)
+enum authtok_err
+at_accounts_find(const struct authtok_accounts *accounts, int64_t id,
+    struct authtok_user *ret_user)
 {
 	const struct authtok_store *store = accounts->store;
 	enum authtok_err err;
 
 	if (id < 1)
 		return AUTHTOK_ENOUSER;
-	err = store->ops->user_find(store->ctx, id, user);
+	err = store->ops->user_find(store->ctx, id, ret_user);
 	return err == AUTHTOK_EUNKNOWN ? AUTHTOK_ENOUSER : err;
 }
 
@@ -51,7 +51,7 @@ authtok_user_get(const struct authtok_accounts *accounts, int64_t id,
 
 	if (accounts == NULL || ret_user == NULL)
 		return AUTHTOK_EINVAL;
-	err = find(accounts, id, &user);
+	err = at_accounts_find(accounts, id, &user);
 	if (err == AUTHTOK_OK)
 		hand_out(&user, ret_user);
 	return err;
@@ -117,33 +117,67 @@ same_roles(const struct authtok_user *one, const struct authtok_user *other)
 	return true;
 }
 
+/* What comes with a change. */
+struct effect {
+	enum authtok_event event;
+	enum authtok_end end;
+	bool raise; /* the epoch: tokens that are out stop to count */
+};
+
 /* Whether there is anything to write. */
 static bool
-apply(const struct change *change, struct authtok_user *user, bool *ret_raise,
-    enum authtok_end *ret_end)
+apply(const struct change *change, struct authtok_user *user,
+    struct effect *ret_effect)
 {
-	*ret_raise = true;
-	*ret_end = AUTHTOK_END_ALL;
+	struct effect effect = { AUTHTOK_EVENT_PASSWORD, AUTHTOK_END_ALL,
+		true };
+	bool differs = true;
+
 	if (change->hash != NULL) {
 		at_copy(user->hash, sizeof(user->hash), change->hash);
-		return true;
-	}
-	if (change->roles != NULL) {
-		if (same_roles(user, change->roles))
-			return false;
+	} else if (change->roles != NULL) {
+		differs = !same_roles(user, change->roles);
 		user->role_count = change->roles->role_count;
 		memcpy(user->roles, change->roles->roles, sizeof(user->roles));
-		*ret_end = AUTHTOK_END_NONE;
-		return true;
+		effect.event = AUTHTOK_EVENT_ROLES;
+		effect.end = AUTHTOK_END_NONE;
+	} else {
+		differs = user->disabled != *change->disabled;
+		user->disabled = *change->disabled;
+		effect.event = AUTHTOK_EVENT_DISABLE;
+		if (!user->disabled)
+			effect = (struct effect){ AUTHTOK_EVENT_ENABLE,
+				AUTHTOK_END_NONE, false };
 	}
-	if (user->disabled == *change->disabled)
-		return false;
-	user->disabled = *change->disabled;
-	if (!user->disabled) {
-		*ret_raise = false;
-		*ret_end = AUTHTOK_END_NONE;
-	}
-	return true;
+	*ret_effect = effect;
+	return differs;
+}
+
+enum authtok_err
+at_accounts_raise(struct authtok_user *user)
+{
+	if (user->epoch < 0 || user->epoch >= EPOCH_MAX)
+		return AUTHTOK_ESTORE;
+	user->epoch++;
+	return AUTHTOK_OK;
+}
+
+static enum authtok_err
+write_user(const struct authtok_accounts *accounts,
+    const struct authtok_user *user, const struct effect *effect)
+{
+	const struct authtok_store *store = accounts->store;
+	struct at_deed deed;
+	enum authtok_err err;
+
+	at_deed_begin(accounts, effect->event, user->id, &deed);
+	if (effect->event == AUTHTOK_EVENT_ROLES)
+		at_deed_roles(&deed, user);
+	err = store->ops->user_update(
+	    store->ctx, user, effect->end, NULL, &deed.act);
+	if (err == AUTHTOK_OK && effect->raise)
+		at_accounts_revoked(accounts);
+	return err == AUTHTOK_EUNKNOWN ? AUTHTOK_ENOUSER : err;
 }
 
 /* One round of read, change, compare-and-swap. */
@@ -151,29 +185,19 @@ static enum authtok_err
 change_once(const struct authtok_accounts *accounts, int64_t id,
     const struct change *change)
 {
-	const struct authtok_store *store = accounts->store;
-	struct authtok_act when;
 	struct authtok_user user;
-	enum authtok_end end;
+	struct effect effect;
 	enum authtok_err err;
-	bool raise;
 
-	err = find(accounts, id, &user);
+	err = at_accounts_find(accounts, id, &user);
 	if (err != AUTHTOK_OK)
 		return err;
-	if (!apply(change, &user, &raise, &end))
-		goto out;
-	/* an epoch that cannot be raised would leave the old tokens good */
-	if (raise && (user.epoch < 0 || user.epoch >= EPOCH_MAX)) {
-		err = AUTHTOK_ESTORE;
-		goto out;
+	if (apply(change, &user, &effect)) {
+		if (effect.raise)
+			err = at_accounts_raise(&user);
+		if (err == AUTHTOK_OK)
+			err = write_user(accounts, &user, &effect);
 	}
-	user.epoch += raise ? 1 : 0;
-	when = at_accounts_when(accounts);
-	err = store->ops->user_update(store->ctx, &user, end, NULL, &when);
-	if (err == AUTHTOK_EUNKNOWN)
-		err = AUTHTOK_ENOUSER;
-out:
 	at_wipe(&user, sizeof(user));
 	return err;
 }
@@ -202,7 +226,7 @@ authtok_user_set_password(const struct authtok_accounts *accounts, int64_t id,
 	if (accounts == NULL || (password == NULL && password_len > 0))
 		return AUTHTOK_EINVAL;
 	/* also needed to know which name the password must not be */
-	err = find(accounts, id, &user);
+	err = at_accounts_find(accounts, id, &user);
 	if (err != AUTHTOK_OK)
 		return err;
 	err = at_accounts_judge(password, password_len, user.name, user.email);
@@ -262,15 +286,22 @@ enum authtok_err
 authtok_user_remove(const struct authtok_accounts *accounts, int64_t id)
 {
 	const struct authtok_store *store;
-	struct authtok_act when;
+	struct authtok_user user;
+	struct at_deed deed;
 	enum authtok_err err;
 
 	if (accounts == NULL)
 		return AUTHTOK_EINVAL;
-	if (id < 1)
-		return AUTHTOK_ENOUSER;
+	/* whose name it was: nobody can ask for it afterwards */
+	err = at_accounts_find(accounts, id, &user);
+	if (err != AUTHTOK_OK)
+		return err;
+	at_deed_begin(accounts, AUTHTOK_EVENT_DELETE, id, &deed);
+	at_copy(deed.record.detail, sizeof(deed.record.detail), user.name);
+	at_wipe(&user, sizeof(user));
 	store = accounts->store;
-	when = at_accounts_when(accounts);
-	err = store->ops->user_delete(store->ctx, id, &when);
+	err = store->ops->user_delete(store->ctx, id, &deed.act);
+	if (err == AUTHTOK_OK)
+		at_accounts_revoked(accounts);
 	return err == AUTHTOK_EUNKNOWN ? AUTHTOK_ENOUSER : err;
 }

@@ -6,6 +6,7 @@
 
 #include <authtok/account.h>
 
+#include "account/failures.h"
 #include "account/slots.h"
 #include "account/throttle.h"
 #include "token/input.h"
@@ -13,6 +14,12 @@
 #include <string.h>
 
 #define AT_TRIES 8 /* compare-and-swaps that may be lost */
+
+/* An act, and what the audit log says of it. Points into itself. */
+struct at_deed {
+	struct authtok_act act;
+	struct authtok_audit_record record;
+};
 
 struct at_roles {
 	size_t count;
@@ -25,8 +32,10 @@ struct authtok_accounts {
 	struct at_roles roles;
 	struct at_roles signup_roles;
 	struct at_slots *slots;
-	struct at_throttle *throttle;     /* NULL: off */
-	char dummy[AUTHTOK_HASH_MAX + 1]; /* of no password that is known */
+	struct at_throttle *throttle;      /* NULL: off */
+	char dummy[AUTHTOK_HASH_MAX + 1];  /* of no password that is known */
+	const struct authtok_audit *audit; /* NULL: no records */
+	struct at_failures *failures;      /* NULL without audit */
 };
 
 /* Copy a text that is known to fit into the size bytes at out. */
@@ -69,6 +78,34 @@ enum authtok_err at_accounts_roles(const struct authtok_accounts *accounts,
     const struct at_roles *allowed, size_t count, const char *const *roles,
     struct authtok_user *user, size_t *ret_role);
 
+/* ENOUSER. */
+enum authtok_err at_accounts_find(const struct authtok_accounts *accounts,
+    int64_t id, struct authtok_user *ret_user);
+
+/* Raise the epoch. ESTORE: the store's cannot be raised, which would leave the
+ * old tokens good. */
+enum authtok_err at_accounts_raise(struct authtok_user *user);
+
+/* An act without a record. */
 struct authtok_act at_accounts_when(const struct authtok_accounts *accounts);
+
+/* An act with one, when there is an audit log; the record may be added to until
+ * the act is done. */
+void at_deed_begin(const struct authtok_accounts *accounts,
+    enum authtok_event event, int64_t user_id, struct at_deed *deed);
+/* The detail: the user's roles, with commas between. */
+void at_deed_roles(struct at_deed *deed, const struct authtok_user *user);
+/* The address; client may be NULL. */
+void at_deed_client(struct at_deed *deed, const struct authtok_client *client);
+
+/* After a revocation: let the engine hear of it. */
+void at_accounts_revoked(const struct authtok_accounts *accounts);
+
+/*
+ * Count a failed sign-in, of user, or if NULL at the name as typed, or if NULL
+ * at no user's. address may be NULL.
+ */
+void at_accounts_failed(const struct authtok_accounts *accounts,
+    const struct authtok_user *user, const char *typed, const char *address);
 
 #endif

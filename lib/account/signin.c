@@ -3,7 +3,7 @@
  * does the same work as one with a wrong password. A store that cannot answer
  * is never a verdict on the credentials.
  */
-#include "account/service.h"
+#include "account/attempt.h"
 
 #include "account/names.h"
 #include "account/password.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* One sign-in under way. */
-struct attempt {
+struct signin {
 	const struct authtok_accounts *accounts;
 	const struct authtok_sessions *sessions;
 	const char *name;
@@ -23,11 +23,12 @@ struct attempt {
 	char matched[AUTHTOK_HASH_MAX + 1];
 	char fresh[AUTHTOK_HASH_MAX + 1];
 	bool replaced; /* the replacement was tried */
+	struct authtok_tokens *ret_tokens;
 };
 
 /* Whoever can have no record is not asked of the store, but costs the same. */
 static enum authtok_err
-find_user(struct attempt *try)
+find_user(struct signin *try)
 {
 	const struct authtok_store *store = try->accounts->store;
 
@@ -37,7 +38,7 @@ find_user(struct attempt *try)
 }
 
 static bool
-matched_before(const struct attempt *try)
+matched_before(const struct signin *try)
 {
 	return try->matched[0] != '\0' && try->user.hash[0] != '\0' &&
 	    (strcmp(try->user.hash, try->matched) == 0 ||
@@ -45,7 +46,7 @@ matched_before(const struct attempt *try)
 }
 
 static enum authtok_err
-authenticate(struct attempt *try)
+authenticate(struct signin *try)
 {
 	enum authtok_err found, err;
 
@@ -71,7 +72,7 @@ authenticate(struct attempt *try)
  * read again, and the next sign-in will do it. ECHANGED: read again.
  */
 static enum authtok_err
-replace_hash(struct attempt *try)
+replace_hash(struct signin *try)
 {
 	const struct authtok_store *store = try->accounts->store;
 	struct authtok_act when = at_accounts_when(try->accounts);
@@ -91,7 +92,7 @@ replace_hash(struct attempt *try)
 
 /* ECHANGED: the user is not what was read any more. */
 static enum authtok_err
-open_session(struct attempt *try, struct authtok_tokens *ret_tokens)
+open_session(struct signin *try)
 {
 	enum authtok_err err;
 
@@ -101,61 +102,24 @@ open_session(struct attempt *try, struct authtok_tokens *ret_tokens)
 			return err;
 	}
 	err = authtok_session_open(
-	    try->sessions, &try->user, try->client, ret_tokens);
+	    try->sessions, &try->user, try->client, try->ret_tokens);
 	/* of what the store or the clock said: the arguments were checked */
 	return err == AUTHTOK_EINVAL ? AUTHTOK_ESTORE : err;
 }
 
 static enum authtok_err
-sign_in(struct attempt *try, struct authtok_tokens *ret_tokens)
+sign_in(void *arg)
 {
+	struct signin *try = arg;
 	enum authtok_err err = AUTHTOK_ECHANGED;
 	unsigned tries;
 
 	for (tries = 0; tries < AT_TRIES && err == AUTHTOK_ECHANGED; tries++) {
 		err = authenticate(try);
 		if (err == AUTHTOK_OK)
-			err = open_session(try, ret_tokens);
+			err = open_session(try);
 	}
 	return err == AUTHTOK_ECHANGED ? AUTHTOK_EBUSY : err;
-}
-
-static enum at_throttle_end
-how_it_ended(enum authtok_err err)
-{
-	switch (err) {
-	case AUTHTOK_OK:
-		return AT_THROTTLE_PASSED;
-	case AUTHTOK_EUNKNOWN:
-	case AUTHTOK_EPASSWORD:
-		return AT_THROTTLE_FAILED;
-	default:
-		return AT_THROTTLE_NEITHER;
-	}
-}
-
-static enum authtok_err
-throttled_sign_in(
-    struct attempt *try, unsigned *ret_wait, struct authtok_tokens *ret_tokens)
-{
-	const struct authtok_accounts *accounts = try->accounts;
-	struct at_throttle_ticket ticket;
-	enum authtok_err err;
-	unsigned wait = 0;
-
-	if (accounts->throttle == NULL)
-		return sign_in(try, ret_tokens);
-	err = at_throttle_begin(accounts->throttle, try->name,
-	    try->client != NULL ? try->client->address : NULL,
-	    authtok_now(accounts->engine), &ticket, &wait);
-	if (err == AUTHTOK_ETHROTTLED && ret_wait != NULL)
-		*ret_wait = wait;
-	if (err != AUTHTOK_OK)
-		return err;
-	err = sign_in(try, ret_tokens);
-	at_throttle_finish(accounts->throttle, &ticket,
-	    authtok_now(accounts->engine), how_it_ended(err));
-	return err;
 }
 
 enum authtok_err
@@ -165,12 +129,19 @@ authtok_signin(const struct authtok_accounts *accounts,
     const struct authtok_client *client, unsigned *ret_wait,
     struct authtok_user *ret_user, struct authtok_tokens *ret_tokens)
 {
-	struct attempt try = { .accounts = accounts,
+	struct signin try = { .accounts = accounts,
 		.sessions = sessions,
 		.name = name,
 		.password = password,
 		.len = password_len,
-		.client = client };
+		.client = client,
+		.ret_tokens = ret_tokens };
+	const struct at_attempt attempt = { .accounts = accounts,
+		.name = name,
+		.client = client,
+		.user = &try.user,
+		.run = sign_in,
+		.arg = &try };
 	enum authtok_err err;
 
 	if (accounts == NULL || sessions == NULL || name == NULL ||
@@ -181,7 +152,7 @@ authtok_signin(const struct authtok_accounts *accounts,
 		return AUTHTOK_EINVAL;
 	if (password == NULL)
 		try.password = "";
-	err = throttled_sign_in(&try, ret_wait, ret_tokens);
+	err = at_attempt(&attempt, ret_wait);
 	if (err == AUTHTOK_OK && ret_user != NULL) {
 		*ret_user = try.user;
 		at_wipe(ret_user->hash, sizeof(ret_user->hash));

@@ -57,6 +57,7 @@ sign_up(const struct authtok_accounts *accounts, const struct at_roles *allowed,
 	static const char *const plain[] = { "user" };
 	const struct authtok_store *store = accounts->store;
 	struct authtok_user user = { 0 };
+	struct at_deed deed;
 	enum authtok_err err;
 
 	err = check_request(request);
@@ -77,7 +78,9 @@ sign_up(const struct authtok_accounts *accounts, const struct at_roles *allowed,
 	at_copy(user.name, sizeof(user.name), request->name);
 	at_copy(user.email, sizeof(user.email), request->email);
 	user.created_at = authtok_now(accounts->engine);
-	err = store->ops->user_create(store->ctx, &user, NULL, ret_id);
+	at_deed_begin(accounts, AUTHTOK_EVENT_SIGNUP, 0, &deed);
+	at_deed_roles(&deed, &user);
+	err = store->ops->user_create(store->ctx, &user, &deed.act, ret_id);
 	at_wipe(&user, sizeof(user));
 	return err;
 }

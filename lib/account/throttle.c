@@ -12,9 +12,9 @@
 #include "account/throttle.h"
 
 #include "account/names.h"
+#include "account/network.h"
 #include "account/password.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,6 @@
 #define DELAY_MAX   30
 #define TIME_MAX    (INT64_C(1) << 53)
 #define WAITERS_MAX 64
-#define PREFIX_LEN  9 /* a byte that says which, up to 8 of the address */
 
 struct entry {
 	uint64_t tag;   /* 0: nobody's */
@@ -100,62 +99,26 @@ at_throttle_free(struct at_throttle *throttle)
 
 /* ---- what is counted ---------------------------------------------------- */
 
-/*
- * The network of an address: IPv4 /24, IPv6 /64, and one for all that cannot
- * be read. IPv4 inside IPv6 (RFC 4291 section 2.5.5.2) is IPv4.
- */
-static void
-network_of(const char *address, uint8_t prefix[PREFIX_LEN])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr six;
-	struct in_addr four;
-	size_t len;
-
-	memset(prefix, 0, PREFIX_LEN);
-	if (address == NULL)
-		return;
-	/* a zone, as in fe80::1%eth0, says nothing about the network */
-	len = strcspn(address, "%");
-	if (len >= sizeof(text))
-		return;
-	memcpy(text, address, len);
-	text[len] = '\0';
-	if (inet_pton(AF_INET, text, &four) == 1) {
-		prefix[0] = 4;
-		memcpy(prefix + 1, &four, 3);
-	} else if (inet_pton(AF_INET6, text, &six) == 1) {
-		if (memcmp(&six, mapped, sizeof(mapped)) == 0) {
-			prefix[0] = 4;
-			memcpy(prefix + 1, (uint8_t *)&six + 12, 3);
-		} else {
-			prefix[0] = 6;
-			memcpy(prefix + 1, &six, 8);
-		}
-	}
-}
-
 /* Prefix, then folded name: each tag is a hash of one stretch of it. */
 static void
 make_ticket(const struct at_throttle *throttle, const char *name,
     const char *address, struct at_throttle_ticket *ret_ticket)
 {
 	/* one byte over the longest name: such names are all nobody's */
-	uint8_t text[PREFIX_LEN + AUTHTOK_NAME_MAX + 1];
+	uint8_t text[AT_NETWORK_LEN + AUTHTOK_NAME_MAX + 1];
 	size_t len = strnlen(name, AUTHTOK_NAME_MAX + 1);
 	uint64_t *tags = ret_ticket->tags;
 	size_t i;
 
-	network_of(address, text);
+	at_network_of(address, text);
 	for (i = 0; i < len; i++)
-		text[PREFIX_LEN + i] = at_fold((unsigned char)name[i]);
+		text[AT_NETWORK_LEN + i] = at_fold((unsigned char)name[i]);
 	tags[AT_THROTTLE_PAIR] =
-	    at_keyed_hash(throttle->key, text, PREFIX_LEN + len);
+	    at_keyed_hash(throttle->key, text, AT_NETWORK_LEN + len);
 	tags[AT_THROTTLE_ACCOUNT] =
-	    at_keyed_hash(throttle->key, text + PREFIX_LEN, len);
+	    at_keyed_hash(throttle->key, text + AT_NETWORK_LEN, len);
 	tags[AT_THROTTLE_PREFIX] =
-	    at_keyed_hash(throttle->key, text, PREFIX_LEN);
+	    at_keyed_hash(throttle->key, text, AT_NETWORK_LEN);
 	for (i = 0; i < AT_THROTTLE_KINDS; i++)
 		if (tags[i] == 0)
 			tags[i] = 1;
