@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#define CUT_BATCH 256 /* records that one transaction of a cut removes */
-
 /* The end of the log, or its beginning. */
 struct place {
 	int64_t seq;
@@ -248,7 +246,7 @@ remove_some(struct at_conn *conn, void *arg)
 
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
-	at_bind_int(stmt, 1, CUT_BATCH);
+	at_bind_int(stmt, 1, AT_SQLITE_CUT_BATCH);
 	rc = at_stmt_run(stmt);
 	if (rc == SQLITE_OK)
 		*removed = (size_t)sqlite3_changes(conn->db);
@@ -269,6 +267,6 @@ at_sqlite_audit_cut(void *ctx, int64_t seq)
 	do {
 		if (err == AUTHTOK_OK)
 			err = at_sqlite_write(ctx, remove_some, &removed);
-	} while (err == AUTHTOK_OK && removed == CUT_BATCH);
+	} while (err == AUTHTOK_OK && removed == AT_SQLITE_CUT_BATCH);
 	return err;
 }

@@ -11,8 +11,14 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#define AT_SQLITE_BUSY_MS        5000
-#define AT_SQLITE_READERS        4
+#define AT_SQLITE_BUSY_MS 5000
+#define AT_SQLITE_READERS 4
+/* rows that one transaction of purge, and of audit_cut, removes: the writer is
+ * held for a millisecond or two, also by sessions that lie far apart */
+#define AT_SQLITE_PURGE_BATCH 32
+#define AT_SQLITE_CUT_BATCH   256
+/* rows that one call of purge looks at in one table */
+#define AT_SQLITE_LOOK_MAX       262144
 #define AT_SQLITE_APPLICATION_ID 0x61746f6b /* "atok" */
 
 /* ---- sqlite_pool.c: connections are handed out first come, first served -- */

@@ -3,13 +3,13 @@
  * long: a reader looks through the rows in the order of their number, a piece
  * at a time and from where it stopped last, and the writer is asked only to
  * remove the few that were found, each under the same condition again, because
- * a refresh may have come between.
+ * a refresh may have come between. After each few the writer is given back, and
+ * goes to whoever has waited longest.
  */
 #include "store/sqlite_internal.h"
 
-#define PIECE    1024   /* rows a reader looks at before it lets go */
-#define BATCH    64     /* rows that one transaction removes */
-#define LOOK_MAX 262144 /* rows that one call looks at in one table */
+#define PIECE 1024 /* rows a reader looks at before it lets go */
+#define BATCH AT_SQLITE_PURGE_BATCH
 
 struct table {
 	enum at_stmt sweep, purge;
@@ -113,7 +113,7 @@ sweep_table(
 	bool wrapped = began == 0;
 	enum authtok_err err;
 
-	while (*removed < limit && sweep->looked < LOOK_MAX) {
+	while (*removed < limit && sweep->looked < AT_SQLITE_LOOK_MAX) {
 		sweep->want = limit - *removed;
 		if (sweep->want > BATCH)
 			sweep->want = BATCH;

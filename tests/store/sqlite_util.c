@@ -11,6 +11,36 @@
 
 const struct authtok_act at_noon = { .now = NOW, .until = UNTIL };
 
+static const struct authtok_audit_record record = {
+	.at = NOW,
+	.user_id = 1,
+	.event = 2,
+	.count = 1,
+	.has_sid = true,
+	.sid = { 1, 2, 3 },
+	.address = "192.0.2.200",
+	.detail = "what happened",
+};
+
+const struct authtok_act recorded = {
+	.now = NOW, .until = UNTIL, .record = &record, .chain = chain_by_seq
+};
+
+enum authtok_err
+chain_by_seq(void *arg, const uint8_t previous[AUTHTOK_MAC_LEN],
+    struct authtok_audit_record *next)
+{
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < AUTHTOK_MAC_LEN; i++)
+		if (previous[i] != (uint8_t)(next->seq - 1))
+			return AUTHTOK_ECRYPTO;
+	memset(next->mac, (uint8_t)next->seq, sizeof(next->mac));
+	next->key = 3;
+	return AUTHTOK_OK;
+}
+
 void
 scratch_make(struct scratch *scratch)
 {
@@ -89,6 +119,12 @@ raw_open(const char *path)
 	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
 	sqlite3_busy_timeout(db, 10000);
 	return db;
+}
+
+sqlite3 *
+writer_of(struct authtok_store *store)
+{
+	return ((struct at_sqlite *)store->ctx)->writer_conn.db;
 }
 
 void

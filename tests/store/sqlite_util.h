@@ -18,6 +18,13 @@
 
 extern const struct authtok_act at_noon;
 
+/*
+ * A chain: the mac of record n is n in all bytes, and it must be given that of
+ * record n - 1, else ECRYPTO. The act is at_noon with a record.
+ */
+authtok_chain chain_by_seq;
+extern const struct authtok_act recorded;
+
 /* A folder of its own for each test; path is in it. */
 struct scratch {
 	char dir[64];
@@ -36,6 +43,8 @@ struct authtok_store *must_open(const char *path, int busy_ms);
 sqlite3 *raw_open(const char *path);
 void raw_exec(sqlite3 *db, const char *sql);
 int64_t raw_int(sqlite3 *db, const char *sql);
+/* The connection that a store writes with. */
+sqlite3 *writer_of(struct authtok_store *store);
 
 void make_user(struct authtok_user *user, const char *name);
 void make_session(

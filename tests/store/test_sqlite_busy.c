@@ -153,6 +153,9 @@ START_TEST(test_levels_of_durability)
 	} while (0)
 	AFTER(1, session_update, &session, 0, 0, false, NULL);
 	AFTER(2, session_update, &session, 0, 0, true, NULL);
+	AFTER(2, session_update, &session, 0, 0, false, &recorded);
+	AFTER(2, audit_append, &recorded);
+	AFTER(2, audit_cut, 1);
 	AFTER(2, session_revoke, session.sid, &at_noon);
 	AFTER(2, session_revoke_user, id, NULL, &at_noon, &count);
 	AFTER(2, session_delete, session.sid, 0, 0);
