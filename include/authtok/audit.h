@@ -80,8 +80,8 @@ struct authtok_audit_report {
 
 /*
  * Walk the whole log. known, when not NULL, is a head that was written down
- * before: a log that does not reach or contain it is ETAMPERED. *ret_report is
- * filled also on ETAMPERED.
+ * before: a log that does not reach or contain it is ETAMPERED, also when it
+ * was cut behind it since. *ret_report is filled also on ETAMPERED and EKEY.
  * Errors: EINVAL, EKEY (a record hangs on a secret that keys did not have;
  * bad_seq names it), ETAMPERED, ECRYPTO, ESTORE, EBUSY, ENOMEM.
  */

@@ -131,8 +131,9 @@ enum authtok_err authtok_session_refresh(
 
 /*
  * The live sessions (not revoked, not expired) of a user, with sid > after
- * (NULL: from the first), up to cap; seeds and retry keys are zeroed.
- * Errors: EINVAL, ESTORE, EBUSY.
+ * (NULL: from the first), up to cap, fewer only when there are no more; seeds
+ * and retry keys are zeroed. On failure ret_sessions may have been written to.
+ * Errors: EINVAL, ENOMEM, ESTORE, EBUSY.
  */
 enum authtok_err authtok_session_list(const struct authtok_sessions *sessions,
     int64_t user_id, const uint8_t *after, struct authtok_session *ret_sessions,
@@ -149,7 +150,8 @@ enum authtok_err authtok_session_revoke(const struct authtok_sessions *sessions,
 
 /*
  * End the live sessions of a user but keep (NULL: all). *ret_count, when not
- * NULL, is how many. Durable and in the set as above.
+ * NULL, is how many. Durable and in the set as above. After a failure they may
+ * have been ended all the same; asking again brings the rest about.
  * Errors: EINVAL, ESTORE, EBUSY, ENOMEM, ECRYPTO.
  */
 enum authtok_err authtok_session_revoke_user(
@@ -168,7 +170,8 @@ enum authtok_scope {
  * is NULL, by a refresh token of len bytes. A refresh token that would be
  * accepted (R1, R2, R3, R5) may end others; any other genuine one ends its own
  * session only, whatever the scope. What is dead already is OK.
- * Durable and in the set as above. client may be NULL.
+ * Durable and in the set as above; after a failure ask again, as above. client
+ * may be NULL.
  * Errors: EINVAL, EFORMAT, EKEY, ESIG (no genuine token of this system),
  * ECLAIM (claims without session or user), ESTORE, EBUSY, ENOMEM, ECRYPTO.
  */
