@@ -8,11 +8,13 @@
 export class SignedOut extends Error {}
 
 export class Client {
-	#base; #store; #running = null;
+	#base; #store; #pause; #running = null;
 
-	constructor(base, store) {
+	/* pause: milliseconds before the first retry, doubled up to 5 seconds */
+	constructor(base, store, pause = 200) {
 		this.#base = base;
 		this.#store = store;
+		this.#pause = pause;
 	}
 
 	async signIn(username, password) {
@@ -47,7 +49,7 @@ export class Client {
 		const sent = await this.#store.update((s) =>
 			s && { ...s, retryKey: s.retryKey ?? crypto.randomUUID() });
 		if (!sent) throw new SignedOut('not signed in');
-		for (let wait = 10; !await this.#attempt(sent); wait = Math.min(2 * wait, 5000))
+		for (let wait = this.#pause; !await this.#attempt(sent); wait = Math.min(2 * wait, 5000))
 			await new Promise((done) => setTimeout(done, wait));
 	}
 
