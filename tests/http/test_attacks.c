@@ -5,12 +5,16 @@
 #include "raw.h"
 
 #include <cjson/cJSON.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define RELOADS 20
@@ -238,6 +242,33 @@ START_TEST(a_name_cannot_forge_a_log_line)
 }
 END_TEST
 
+/* A quota or ulimit -f sends a signal that kills by default. */
+START_TEST(a_file_that_may_not_grow_kills_nobody)
+{
+	const struct rlimit none = { 0, 0 };
+	const char *program = getenv("AUTHD_BIN");
+	struct authd d;
+	int status;
+	pid_t pid;
+
+	ck_assert_ptr_nonnull(program);
+	authd_make(&d, "");
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		(void)signal(SIGXFSZ, SIG_DFL);
+		if (dup2(open("/dev/null", O_WRONLY), 2) == 2 &&
+		    setrlimit(RLIMIT_FSIZE, &none) == 0)
+			execl(program, program, "-c", d.conf, (char *)NULL);
+		_exit(126);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status), "signal %d", WTERMSIG(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 1);
+	authd_remove(&d);
+}
+END_TEST
+
 START_TEST(authctl_reaches_every_name)
 {
 	struct authd d;
@@ -277,8 +308,9 @@ main(void)
 		ready_means_that_the_store_can_be_written_to,
 		bad_keys_are_found_before_a_database_is_made,
 		reloads_under_load_are_not_noticed,
-		a_name_cannot_forge_a_log_line, authctl_reaches_every_name,
-		NULL };
+		a_name_cannot_forge_a_log_line,
+		a_file_that_may_not_grow_kills_nobody,
+		authctl_reaches_every_name, NULL };
 
 	return run_tests("attacks", NULL, NULL, tests);
 }
