@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -17,7 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RELOADS 20
+#define RELOADS  20
+#define GUESSERS 16
 
 static bool
 has_file(const struct authd *d, const char *name)
@@ -185,7 +187,7 @@ START_TEST(reloads_under_load_are_not_noticed)
 
 		ck_assert_int_eq(kill(d.pid, SIGHUP), 0);
 		while (load.good == seen && load.bad == 0)
-			;
+			sched_yield();
 	}
 	authd_await_log(&d, "event=reload");
 	load.stop = true;
@@ -238,6 +240,55 @@ START_TEST(a_name_cannot_forge_a_log_line)
 		cJSON_Delete(object);
 	}
 	ck_assert_uint_eq(failed, sizeof(names) / sizeof(names[0]));
+	authd_remove(&d);
+}
+END_TEST
+
+static void *
+run_guess(void *arg)
+{
+	static const char body[] =
+	    "{\"username\":\"ann\",\"password\":\"wrong wrong\"}";
+	const char *const lines[] = { "Content-Type: application/json", NULL };
+	struct load *load = arg;
+	struct answer a;
+
+	while (!load->stop) {
+		ck_assert(fetch(&a, load->d->port, "POST", SIGNIN, body,
+		    sizeof(body) - 1, lines));
+		if (a.status == 503)
+			load->bad++;
+		else
+			load->good++;
+	}
+	return NULL;
+}
+
+/*
+ * Who waits for a password hash holds a thread. With as many clients as threads
+ * some must be sent away, so that others are served in between.
+ */
+START_TEST(hashes_do_not_take_all_threads)
+{
+	struct load load = { .d = NULL };
+	pthread_t threads[GUESSERS];
+	struct authd d;
+
+	authd_make(&d, "\"threads\": 16, \"hashSlots\": 1");
+	authd_start(&d);
+	sign_up(&d, "ann");
+	load.d = &d;
+	for (size_t i = 0; i < GUESSERS; i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, run_guess, &load), 0);
+	/* with room for all in the queue nobody would ever be */
+	while (load.bad == 0 && load.good < 20 * GUESSERS)
+		sched_yield();
+	load.stop = true;
+	for (size_t i = 0; i < GUESSERS; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_uint_gt(load.bad, 0);
+	ck_assert_uint_gt(load.good, 0);
 	authd_remove(&d);
 }
 END_TEST
@@ -308,7 +359,7 @@ main(void)
 		ready_means_that_the_store_can_be_written_to,
 		bad_keys_are_found_before_a_database_is_made,
 		reloads_under_load_are_not_noticed,
-		a_name_cannot_forge_a_log_line,
+		a_name_cannot_forge_a_log_line, hashes_do_not_take_all_threads,
 		a_file_that_may_not_grow_kills_nobody,
 		authctl_reaches_every_name, NULL };
 
