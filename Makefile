@@ -206,6 +206,21 @@ check-tsan:
 	CK_FORK=no \
 	$(MAKE) --no-print-directory check VARIANT=tsan CFLAGS='-O1 -g'
 
+# The rotation rule in Promela, searched by spin and compared with the C rule.
+COMPARE := $(BUILD)/tests/model/spin/compare
+.PHONY: model
+model:
+	@CC="$(CC)" .ci/deps model
+	$(Q)$(MAKE) --no-print-directory $(COMPARE)
+	$(Q)CC="$(CC)" BUILD=$(abspath $(BUILD)) COMPARE=$(abspath $(COMPARE)) \
+		tests/model/model.sh
+
+$(COMPARE): $(call obj,tests/model/spin/compare.c tests/model/rules.c) \
+		$(BUILD)/lib/libauthtok.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CRYPTO_LIBS)
+
 # ---- install ---------------------------------------------------------------
 MAN := $(sort $(wildcard man/*.[1-9]))
 PC = $(patsubst %,$(BUILD)/pc/%.pc,$(LIBS))
@@ -283,6 +298,7 @@ help:
 	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make check-asan  the tests with AddressSanitizer and UBSan'
 	@echo 'make check-tsan  the tests with ThreadSanitizer'
+	@echo 'make model       the rotation rule proved with spin'
 	@echo 'make lint        clang-format, mandoc and shellcheck'
 	@echo 'make clean       remove build/'
 

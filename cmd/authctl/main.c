@@ -1,6 +1,7 @@
 /*
  * authctl: the command line. Which noun, and what comes before it.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,8 @@ main(int argc, char **argv)
 	int i;
 
 	umask(077);
+	/* a file that may not grow is an error of write(2), no more */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
 		if (strcmp(argv[i], "--help") == 0 ||
 		    strcmp(argv[i], "-h") == 0)

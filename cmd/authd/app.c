@@ -102,6 +102,9 @@ make_accounts(struct app *app, char *why)
 	accounts.roles = (const char *const *)config->roles;
 	accounts.signup_roles = (const char *const *)config->signup_roles;
 	accounts.hash_slots = (unsigned)config->hash_slots;
+	/* who waits for a hash holds a thread: half of them stay free */
+	if (accounts.hash_queue > (unsigned)config->threads / 2)
+		accounts.hash_queue = (unsigned)config->threads / 2;
 	accounts.throttle = config->throttle;
 	accounts.free_pair = (unsigned)config->free_pair;
 	accounts.free_account = (unsigned)config->free_account;

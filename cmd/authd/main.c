@@ -289,8 +289,10 @@ prepare_process(sigset_t *signals)
 							       : FILES_WANTED;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	/* a client that goes away is an error of write(2), no more */
+	/* a client that goes away is an error of write(2), no more, and so is
+	 * a file that may not grow */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	/* blocked before any thread begins, so that all of them inherit it */
 	sigemptyset(signals);
 	sigaddset(signals, SIGTERM);

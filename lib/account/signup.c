@@ -41,8 +41,13 @@ check_taken(const struct authtok_accounts *accounts,
 	if (err != AUTHTOK_EUNKNOWN)
 		goto out;
 	err = store->ops->user_find_email(store->ctx, request->email, &other);
+	/* whoever came between the two look-ups may have taken both: then it is
+	 * the name that is said to be taken */
 	if (err == AUTHTOK_OK)
-		err = AUTHTOK_EEMAIL;
+		err = at_fold_equal(
+			  request->name, strlen(request->name), other.name)
+		    ? AUTHTOK_ENAME
+		    : AUTHTOK_EEMAIL;
 	if (err == AUTHTOK_EUNKNOWN)
 		err = AUTHTOK_OK;
 out:

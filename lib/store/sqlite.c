@@ -113,8 +113,10 @@ check_directory(const char *path, const struct at_why *why)
 		dir = strdup(".");
 	else
 		dir = strndup(path, slash > path ? (size_t)(slash - path) : 1);
-	if (dir == NULL)
+	if (dir == NULL) {
+		at_why_say(why, "no memory");
 		return AUTHTOK_ENOMEM;
+	}
 	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) != 0)
 		err = say_errno(why, "cannot write in its directory", errno);
 	free(dir);
@@ -240,6 +242,9 @@ at_store_sqlite(const char *path, int busy_ms, struct authtok_store **ret_store,
 	struct at_sqlite *db;
 	enum authtok_err err;
 
+	/* whatever happens, what is printed is a text */
+	if (why_buf != NULL && why_len > 0)
+		why_buf[0] = '\0';
 	if (path == NULL || ret_store == NULL)
 		return AUTHTOK_EINVAL;
 	err = check_all(path, &why);
@@ -248,6 +253,7 @@ at_store_sqlite(const char *path, int busy_ms, struct authtok_store **ret_store,
 	store = calloc(1, sizeof(*store));
 	db = new_db(busy_ms);
 	if (store == NULL || db == NULL) {
+		at_why_say(&why, "no memory");
 		err = AUTHTOK_ENOMEM;
 		goto out;
 	}

@@ -5,15 +5,21 @@
 #include "raw.h"
 
 #include <cjson/cJSON.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define RELOADS 20
+#define RELOADS  20
+#define GUESSERS 16
 
 static bool
 has_file(const struct authd *d, const char *name)
@@ -181,7 +187,7 @@ START_TEST(reloads_under_load_are_not_noticed)
 
 		ck_assert_int_eq(kill(d.pid, SIGHUP), 0);
 		while (load.good == seen && load.bad == 0)
-			;
+			sched_yield();
 	}
 	authd_await_log(&d, "event=reload");
 	load.stop = true;
@@ -238,6 +244,82 @@ START_TEST(a_name_cannot_forge_a_log_line)
 }
 END_TEST
 
+static void *
+run_guess(void *arg)
+{
+	static const char body[] =
+	    "{\"username\":\"ann\",\"password\":\"wrong wrong\"}";
+	const char *const lines[] = { "Content-Type: application/json", NULL };
+	struct load *load = arg;
+	struct answer a;
+
+	while (!load->stop) {
+		ck_assert(fetch(&a, load->d->port, "POST", SIGNIN, body,
+		    sizeof(body) - 1, lines));
+		if (a.status == 503)
+			load->bad++;
+		else
+			load->good++;
+	}
+	return NULL;
+}
+
+/*
+ * Who waits for a password hash holds a thread. With as many clients as threads
+ * some must be sent away, so that others are served in between.
+ */
+START_TEST(hashes_do_not_take_all_threads)
+{
+	struct load load = { .d = NULL };
+	pthread_t threads[GUESSERS];
+	struct authd d;
+
+	authd_make(&d, "\"threads\": 16, \"hashSlots\": 1");
+	authd_start(&d);
+	sign_up(&d, "ann");
+	load.d = &d;
+	for (size_t i = 0; i < GUESSERS; i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, run_guess, &load), 0);
+	/* with room for all in the queue nobody would ever be */
+	while (load.bad == 0 && load.good < 20 * GUESSERS)
+		sched_yield();
+	load.stop = true;
+	for (size_t i = 0; i < GUESSERS; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_uint_gt(load.bad, 0);
+	ck_assert_uint_gt(load.good, 0);
+	authd_remove(&d);
+}
+END_TEST
+
+/* A quota or ulimit -f sends a signal that kills by default. */
+START_TEST(a_file_that_may_not_grow_kills_nobody)
+{
+	const struct rlimit none = { 0, 0 };
+	const char *program = getenv("AUTHD_BIN");
+	struct authd d;
+	int status;
+	pid_t pid;
+
+	ck_assert_ptr_nonnull(program);
+	authd_make(&d, "");
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		(void)signal(SIGXFSZ, SIG_DFL);
+		if (dup2(open("/dev/null", O_WRONLY), 2) == 2 &&
+		    setrlimit(RLIMIT_FSIZE, &none) == 0)
+			execl(program, program, "-c", d.conf, (char *)NULL);
+		_exit(126);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status), "signal %d", WTERMSIG(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 1);
+	authd_remove(&d);
+}
+END_TEST
+
 START_TEST(authctl_reaches_every_name)
 {
 	struct authd d;
@@ -277,8 +359,9 @@ main(void)
 		ready_means_that_the_store_can_be_written_to,
 		bad_keys_are_found_before_a_database_is_made,
 		reloads_under_load_are_not_noticed,
-		a_name_cannot_forge_a_log_line, authctl_reaches_every_name,
-		NULL };
+		a_name_cannot_forge_a_log_line, hashes_do_not_take_all_threads,
+		a_file_that_may_not_grow_kills_nobody,
+		authctl_reaches_every_name, NULL };
 
 	return run_tests("attacks", NULL, NULL, tests);
 }

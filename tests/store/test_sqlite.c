@@ -158,6 +158,7 @@ END_TEST
 
 START_TEST(test_refuses_what_is_no_database)
 {
+	char junk[4] = { 1, 2, 3, 4 };
 	static const char text[] =
 	    "This is a text file and no database. It is long enough to fill "
 	    "the header of one, which takes a hundred bytes, so it is read.";
@@ -173,6 +174,10 @@ START_TEST(test_refuses_what_is_no_database)
 	    authtok_store_sqlite(NULL, &store, NULL, 0), AUTHTOK_EINVAL);
 	ck_assert_int_eq(
 	    authtok_store_sqlite(scratch.path, NULL, NULL, 0), AUTHTOK_EINVAL);
+	/* whoever prints the reason must find a text */
+	ck_assert_int_eq(authtok_store_sqlite(NULL, &store, junk, sizeof(junk)),
+	    AUTHTOK_EINVAL);
+	ck_assert_str_eq(junk, "");
 }
 END_TEST
 

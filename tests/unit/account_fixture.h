@@ -31,9 +31,10 @@ static struct {
 	_Atomic unsigned next;
 	bool late;
 	enum authtok_err err;
-	_Atomic unsigned calls;  /* all of them */
-	_Atomic unsigned writes; /* those that would change something */
-	void (*intrude)(void);   /* runs before each write */
+	_Atomic unsigned calls;     /* all of them */
+	_Atomic unsigned writes;    /* those that would change something */
+	void (*intrude)(void);      /* runs before each write */
+	void (*before_email)(void); /* runs before each look-up by e-mail */
 } fault;
 
 static bool
@@ -101,6 +102,8 @@ static enum authtok_err
 faulty_user_find_email(
     void *ctx, const char *email, struct authtok_user *ret_user)
 {
+	if (fault.before_email != NULL)
+		fault.before_email();
 	return fault_now() ? fault.err
 			   : memory->ops->user_find_email(ctx, email, ret_user);
 }

@@ -331,6 +331,30 @@ START_TEST(the_store_decides_who_gets_a_name)
 }
 END_TEST
 
+static void
+anna_comes_first(void)
+{
+	struct authtok_user user = { .created_at = 1 };
+	int64_t id;
+
+	snprintf(user.name, sizeof(user.name), "Anna");
+	snprintf(user.email, sizeof(user.email), "anna@example.org");
+	(void)memory->ops->user_create(memory->ctx, &user, &id);
+}
+
+/* Between the two look-ups: both are taken, so the name is. */
+START_TEST(a_twin_between_the_look_ups_takes_the_name)
+{
+	fault.before_email = anna_comes_first;
+	ck_assert_int_eq(
+	    sign_up("anna", "anna@example.org", PASSWORD), AUTHTOK_ENAME);
+	ck_assert_int_eq(
+	    sign_up("otto", "anna@example.org", PASSWORD), AUTHTOK_EEMAIL);
+	fault.before_email = NULL;
+	ck_assert_uint_eq(user_count(), 1);
+}
+END_TEST
+
 #define RACERS 8
 
 static pthread_barrier_t barrier;
@@ -734,6 +758,7 @@ main(void)
 	tcase_add_loop_test(tcase, faults_at_sign_up, 0, 2);
 	tcase_add_test(tcase, no_memory_at_sign_up);
 	tcase_add_test(tcase, the_store_decides_who_gets_a_name);
+	tcase_add_test(tcase, a_twin_between_the_look_ups_takes_the_name);
 	tcase_add_test(tcase, eight_at_once_on_one_name);
 	tcase_add_test(tcase, reading_users);
 	tcase_add_test(tcase, a_new_password);

@@ -75,9 +75,10 @@ START_TEST(short_texts_are_unique)
 	char text[4], again[4];
 	unsigned char out[3];
 	size_t len, n, passed = 0;
-	unsigned v;
+	unsigned v, step;
 
-	for (v = 0; v<1u << 24; v += v> 0xffff ? 7 : 1) {
+	for (v = 0; v < 0x1000000; v += step) {
+		step = v > 0xffff ? 7 : 1;
 		len = v < 0x100 ? 1 : v < 0x10000 ? 2 : 3;
 		text[0] = (char)v;
 		text[1] = (char)(v >> 8);
