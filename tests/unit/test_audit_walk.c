@@ -233,6 +233,8 @@ END_TEST
 
 START_TEST(the_memory_store_keeps_a_good_log)
 {
+	static const uint8_t none[AUTHTOK_SID_LEN];
+	struct authtok_audit_record second;
 	struct authtok_audit_report report = AUTHTOK_AUDIT_REPORT_INIT;
 	struct authtok_store *store;
 
@@ -250,6 +252,12 @@ START_TEST(the_memory_store_keeps_a_good_log)
 	    authtok_audit_verify(log_audit, store, NULL, &report), AUTHTOK_OK);
 	ck_assert_int_eq(report.checked, 40);
 	ck_assert_int_eq(report.head.seq, 40);
+	/* what stands where no session is named is cleared */
+	ck_assert_int_eq(
+	    store->ops->audit_list(store->ctx, 1, &second, 1, &(size_t){ 0 }),
+	    AUTHTOK_OK);
+	ck_assert(!second.has_sid);
+	ck_assert_mem_eq(second.sid, none, sizeof(none));
 	ck_assert_int_eq(store->ops->audit_cut(store->ctx, 33), AUTHTOK_OK);
 	ck_assert_int_eq(
 	    authtok_audit_verify(log_audit, store, &report.head, &report),

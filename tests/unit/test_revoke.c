@@ -325,6 +325,40 @@ START_TEST(revoke_without_a_record_does_nothing)
 }
 END_TEST
 
+/* Fill the set until it drops what is over. */
+static void
+crowd(void)
+{
+	struct authtok_revocation event = { 0 };
+
+	event.until = w->now + 1;
+	for (int i = 0; i < 5000; i++) {
+		memcpy(event.sid, &i, sizeof(i));
+		ck_assert_int_eq(
+		    authtok_revocations_add(e.set, &event, 1, w->now),
+		    AUTHTOK_OK);
+	}
+}
+
+/* The set holds it for as long as the token would have been good. */
+START_TEST(a_dead_access_token_stays_dead)
+{
+	ck_assert_int_eq(
+	    authtok_session_revoke(w->sessions, w->user.id, other.sid, NULL),
+	    AUTHTOK_OK);
+	ck_assert_int_eq(authtok_signout(w->sessions, AUTHTOK_GLOBAL, NULL,
+			     strange.refresh, strlen(strange.refresh), NULL),
+	    AUTHTOK_OK);
+	w->now += 3599;
+	crowd();
+	ck_assert_int_eq(ends_verify(&e, &mine), AUTHTOK_OK);
+	ck_assert_int_eq(ends_verify(&e, &other), AUTHTOK_EREVOKED);
+	ck_assert_int_eq(ends_verify(&e, &strange), AUTHTOK_EREVOKED);
+	w->now++;
+	ck_assert_int_eq(ends_verify(&e, &other), AUTHTOK_EEXPIRED);
+}
+END_TEST
+
 START_TEST(revoke_checks_its_arguments)
 {
 	struct authtok_client small = client;
@@ -548,6 +582,7 @@ main(void)
 	tcase_add_test(tc, revoke_that_fails_is_told);
 	tcase_add_test(tc, revoke_of_a_known_session_needs_no_pull);
 	tcase_add_test(tc, revoke_without_a_record_does_nothing);
+	tcase_add_test(tc, a_dead_access_token_stays_dead);
 	tcase_add_test(tc, revoke_checks_its_arguments);
 	suite_add_tcase(suite, tc);
 	add_ends(suite);
