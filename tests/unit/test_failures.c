@@ -58,12 +58,13 @@ START_TEST(by_name_network_and_minute)
 	int64_t id = add_anna();
 
 	sign_in_from("anna", "wrong", "192.0.2.7", NULL);
+	now += 59;
 	sign_in_from("ANNA", "wrong", "192.0.2.200", NULL);
 	sign_in_from("anna", "wrong", "198.51.100.1", NULL);
 	sign_in_from("anna", "wrong", "2001:db8:0:1:aaaa::1", NULL);
 	sign_in_from("anna", "wrong", "::ffff:203.0.113.9", NULL);
 	sign_in_from("anna", "wrong", NULL, NULL);
-	now += 60;
+	now++;
 	sign_in_from("anna", "wrong", "192.0.2.7", NULL);
 	read_log();
 	ck_assert_uint_eq(record_count, 1);
@@ -93,12 +94,16 @@ START_TEST(each_kind_of_failure)
 	int i;
 
 	for (i = 0; i < 20; i++)
-		throttled += sign_in("Anna", "wrong") == AUTHTOK_ETHROTTLED;
+		throttled += sign_in(i % 2 ? "Anna" : "aNNa", "wrong") ==
+		    AUTHTOK_ETHROTTLED;
 	ck_assert_uint_eq(throttled, 14);
 	/* there is no such user, but is slowed down too */
 	for (i = 0; i < 10; i++)
 		sign_in("hunter2", "anna");
+	/* two names are looked up, whatever their case; two records written */
+	fault.calls = 0;
 	flush_and_read();
+	ck_assert_uint_eq(fault.calls, 4);
 	ck_assert_uint_eq(record_count, 3);
 	record = failed(MINUTE, "192.0.2.0/24", "anna");
 	ck_assert_uint_eq(record->count, 20);
