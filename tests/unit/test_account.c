@@ -339,7 +339,7 @@ anna_comes_first(void)
 
 	snprintf(user.name, sizeof(user.name), "Anna");
 	snprintf(user.email, sizeof(user.email), "anna@example.org");
-	(void)memory->ops->user_create(memory->ctx, &user, &id);
+	(void)memory->ops->user_create(memory->ctx, &user, NULL, &id);
 }
 
 /* Between the two look-ups: both are taken, so the name is. */
