@@ -11,7 +11,7 @@
 #include "authctl/ctl.h"
 
 static const char usage[] =
-    "usage: authctl [-c FILE] [--store URL] user COMMAND ...\n"
+    "usage: authctl [-c FILE] [--store URL] COMMAND ...\n"
     "\n"
     "  user add NAME --email ADDRESS [--role ROLE]...\n"
     "  user list\n"
@@ -21,6 +21,12 @@ static const char usage[] =
     "  user disable USER\n"
     "  user enable USER\n"
     "  user delete USER\n"
+    "  session list USER\n"
+    "  session revoke ID | --user USER\n"
+    "  audit list [--after SEQ] [--limit N]\n"
+    "  audit verify [--head SEQ:MAC]\n"
+    "  audit export FILE --before DATE | --upto SEQ\n"
+    "  purge\n"
     "\n"
     "USER is a name, or #ID. Passwords are read from the terminal or the "
     "first\n"
@@ -65,6 +71,16 @@ said(const char *text)
 							      : CTL_OK;
 }
 
+static const struct {
+	const char *name;
+	int (*run)(const char *file, const char *store, int argc, char **argv);
+} nouns[] = {
+	{ "user", ctl_user },
+	{ "session", ctl_session },
+	{ "audit", ctl_audit },
+	{ "purge", ctl_purge },
+};
+
 int
 main(int argc, char **argv)
 {
@@ -92,8 +108,11 @@ main(int argc, char **argv)
 		}
 		store = value;
 	}
-	if (i < argc && strcmp(argv[i], "user") == 0)
-		return ctl_user(file, store, argc - i - 1, argv + i + 1);
+	for (size_t n = 0; i < argc && n < sizeof(nouns) / sizeof(nouns[0]);
+	     n++)
+		if (strcmp(argv[i], nouns[n].name) == 0)
+			return nouns[n].run(
+			    file, store, argc - i - 1, argv + i + 1);
 	if (i < argc)
 		ctl_say("unknown command %s", argv[i]);
 	fputs(usage, stderr);

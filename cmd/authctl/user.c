@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "authctl/ctl.h"
 
@@ -31,14 +30,6 @@ struct command {
 	int (*run)(const struct ctl *ctl, const struct words *words);
 };
 
-/* Say why a call failed; which is about whom. */
-static int
-failed(enum authtok_err err, const char *which)
-{
-	ctl_say("%s: %s", which, authtok_strerror(err));
-	return CTL_FAILED;
-}
-
 static int
 role_failed(enum authtok_err err, const struct words *words, size_t role)
 {
@@ -47,29 +38,7 @@ role_failed(enum authtok_err err, const struct words *words, size_t role)
 		    "%s: no such role: %s", words->user, words->roles[role]);
 		return CTL_FAILED;
 	}
-	return failed(err, words->user);
-}
-
-/* The user that a name, or #ID, means. */
-static int
-find(const struct ctl *ctl, const char *which, struct authtok_user *ret_user)
-{
-	enum authtok_err err;
-	char *end = NULL;
-	long long id;
-
-	if (which[0] != '#') {
-		err = authtok_user_get_name(ctl->accounts, which, ret_user);
-		return err == AUTHTOK_OK ? CTL_OK : failed(err, which);
-	}
-	id = strtoll(which + 1, &end, 10);
-	/* strtoll would take blanks and a sign too */
-	if (which[1] < '0' || which[1] > '9' || *end != '\0' || id <= 0) {
-		ctl_say("%s: not an id", which);
-		return CTL_USAGE;
-	}
-	err = authtok_user_get(ctl->accounts, id, ret_user);
-	return err == AUTHTOK_OK ? CTL_OK : failed(err, which);
+	return ctl_failed(err, words->user);
 }
 
 static void
@@ -79,15 +48,6 @@ print_roles(const struct authtok_user *user)
 
 	for (i = 0; i < user->role_count; i++)
 		printf("%s%s", i > 0 ? "," : "", user->roles[i]);
-}
-
-static int
-finish(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return CTL_OK;
-	ctl_say("cannot write to standard output");
-	return CTL_FAILED;
 }
 
 static int
@@ -113,7 +73,7 @@ user_add(const struct ctl *ctl, const struct words *words)
 	if (err != AUTHTOK_OK)
 		return role_failed(err, words, role);
 	printf("user %s has id %" PRId64 "\n", words->user, id);
-	return finish();
+	return ctl_finish();
 }
 
 static int
@@ -139,33 +99,27 @@ user_list(const struct ctl *ctl, const struct words *words)
 		}
 	}
 	free(page);
-	return err == AUTHTOK_OK ? finish() : failed(err, "user list");
+	return err == AUTHTOK_OK ? ctl_finish() : ctl_failed(err, "user list");
 }
 
 static int
 user_show(const struct ctl *ctl, const struct words *words)
 {
 	struct authtok_user user;
-	char created[32] = "?";
-	struct tm parts;
-	time_t when;
-	int status = find(ctl, words->user, &user);
+	int status = ctl_find_user(ctl, words->user, &user);
 
 	if (status != CTL_OK)
 		return status;
-	when = (time_t)user.created_at;
-	if (gmtime_r(&when, &parts) != NULL)
-		strftime(
-		    created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", &parts);
 	printf("id        %" PRId64 "\n", user.id);
 	printf("name      %s\n", user.name);
 	printf("email     %s\n", user.email);
 	printf("roles     ");
 	print_roles(&user);
 	printf("\ndisabled  %s\n", user.disabled ? "yes" : "no");
-	printf("created   %s\n", created);
-	printf("epoch     %" PRId64 "\n", user.epoch);
-	return finish();
+	printf("created   ");
+	ctl_print_time(user.created_at);
+	printf("\nepoch     %" PRId64 "\n", user.epoch);
+	return ctl_finish();
 }
 
 static int
@@ -175,7 +129,7 @@ user_passwd(const struct ctl *ctl, const struct words *words)
 	char secret[CTL_PASSWORD_SIZE];
 	enum authtok_err err;
 	size_t len = 0;
-	int status = find(ctl, words->user, &user);
+	int status = ctl_find_user(ctl, words->user, &user);
 
 	if (status == CTL_OK)
 		status = ctl_read_secret(
@@ -190,7 +144,7 @@ user_passwd(const struct ctl *ctl, const struct words *words)
 	else
 		err = authtok_user_set_hash(ctl->accounts, user.id, secret);
 	explicit_bzero(secret, sizeof(secret));
-	return err == AUTHTOK_OK ? CTL_OK : failed(err, words->user);
+	return err == AUTHTOK_OK ? CTL_OK : ctl_failed(err, words->user);
 }
 
 static int
@@ -199,7 +153,7 @@ user_roles(const struct ctl *ctl, const struct words *words)
 	struct authtok_user user;
 	enum authtok_err err;
 	size_t role = 0;
-	int status = find(ctl, words->user, &user);
+	int status = ctl_find_user(ctl, words->user, &user);
 
 	if (status != CTL_OK)
 		return status;
@@ -213,12 +167,12 @@ set_disabled(const struct ctl *ctl, const struct words *words, bool disabled)
 {
 	struct authtok_user user;
 	enum authtok_err err;
-	int status = find(ctl, words->user, &user);
+	int status = ctl_find_user(ctl, words->user, &user);
 
 	if (status != CTL_OK)
 		return status;
 	err = authtok_user_set_disabled(ctl->accounts, user.id, disabled);
-	return err == AUTHTOK_OK ? CTL_OK : failed(err, words->user);
+	return err == AUTHTOK_OK ? CTL_OK : ctl_failed(err, words->user);
 }
 
 static int
@@ -238,12 +192,12 @@ user_delete(const struct ctl *ctl, const struct words *words)
 {
 	struct authtok_user user;
 	enum authtok_err err;
-	int status = find(ctl, words->user, &user);
+	int status = ctl_find_user(ctl, words->user, &user);
 
 	if (status != CTL_OK)
 		return status;
 	err = authtok_user_remove(ctl->accounts, user.id);
-	return err == AUTHTOK_OK ? CTL_OK : failed(err, words->user);
+	return err == AUTHTOK_OK ? CTL_OK : ctl_failed(err, words->user);
 }
 
 static const struct command commands[] = {
@@ -287,20 +241,6 @@ add_list(struct words *words, const char *list)
 	return true;
 }
 
-/* The value of "--x V" or "--x=V", or NULL; *i moves past it. */
-static const char *
-value_of(const char *name, int argc, char **argv, int *i)
-{
-	size_t len = strlen(name);
-	const char *word = argv[*i];
-
-	if (strncmp(word, name, len) != 0)
-		return NULL;
-	if (word[len] == '=')
-		return word + len + 1;
-	return word[len] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
-}
-
 /* An option and its value, of a command. */
 static bool
 take_option(const struct command *command, struct words *words, int argc,
@@ -317,12 +257,12 @@ take_option(const struct command *command, struct words *words, int argc,
 		words->hash = true;
 		return true;
 	}
-	value = adds ? value_of("--email", argc, argv, i) : NULL;
+	value = adds ? ctl_value_of("--email", argc, argv, i) : NULL;
 	if (value != NULL) {
 		words->email = value;
 		return true;
 	}
-	value = adds ? value_of("--role", argc, argv, i) : NULL;
+	value = adds ? ctl_value_of("--role", argc, argv, i) : NULL;
 	if (value != NULL)
 		return add_role(words, value);
 	ctl_say("user %s: unexpected %s", command->name, word);

@@ -59,8 +59,8 @@ refuse(struct call *call, const struct access *access, enum fail fail)
 	reply_fail(call, fail);
 }
 
-static void
-refuse_token(
+void
+access_refuse(
     struct call *call, const struct access *access, enum authtok_err err)
 {
 	if (err == AUTHTOK_EEXPIRED)
@@ -71,47 +71,75 @@ refuse_token(
 		reply_fail_system(call, err, 0);
 }
 
-static bool
-verify(struct call *call, const struct access *access, const char *role,
-    enum fail without)
+enum authtok_err
+access_verify(struct call *call, const struct authtok *engine,
+    const struct access *access, struct app_slot **ret_slot)
 {
 	struct app_slot *slot = app_take_claims(call->app);
-	enum authtok_err err = AUTHTOK_ENOMEM;
-	bool has_role = false;
+	enum authtok_err err;
 
-	if (slot != NULL) {
-		err = authtok_verify(call->app->engine, access->token,
-		    access->len, slot->claims);
-		has_role =
-		    role == NULL || authtok_claims_has_role(slot->claims, role);
-		call->user_id = authtok_claims_user_id(slot->claims);
+	if (slot == NULL)
+		return AUTHTOK_ENOMEM;
+	err = authtok_verify(engine, access->token, access->len, slot->claims);
+	if (err != AUTHTOK_OK) {
 		app_give_claims(call->app, slot);
+		return err;
 	}
+	call->user_id = authtok_claims_user_id(slot->claims);
+	*ret_slot = slot;
+	return AUTHTOK_OK;
+}
+
+enum access_found
+access_of(const struct call *call, struct access *ret_access)
+{
+	size_t x_count, b_count;
+	const char *x = http_header(call->req, "x-access-token", &x_count);
+	const char *b = http_header(call->req, "authorization", &b_count);
+	enum access_found found = access_find(x, b, ret_access);
+
+	/* which of two equal headers counts is nobody's guess: neither */
+	return x_count > 1 || b_count > 1 ? ACCESS_CONFLICT : found;
+}
+
+static bool
+enter(struct call *call, struct access *access, struct app_slot **ret_slot)
+{
+	enum access_found found = access_of(call, access);
+	enum authtok_err err;
+
+	if (found != ACCESS_ONE) {
+		refuse(call, access,
+		    found == ACCESS_NONE ? FAIL_TOKEN_REQUIRED
+					 : FAIL_TOKEN_INVALID);
+		return false;
+	}
+	err = access_verify(call, call->app->engine, access, ret_slot);
 	if (err != AUTHTOK_OK)
-		refuse_token(call, access, err);
-	else if (!has_role)
-		refuse(call, access, without);
-	return err == AUTHTOK_OK && has_role;
+		access_refuse(call, access, err);
+	return err == AUTHTOK_OK;
+}
+
+bool
+access_enter(struct call *call, struct app_slot **ret_slot)
+{
+	struct access access;
+
+	return enter(call, &access, ret_slot);
 }
 
 bool
 access_require(struct call *call, const char *role, enum fail without)
 {
-	size_t x_count, b_count;
-	const char *x = http_header(call->req, "x-access-token", &x_count);
-	const char *b = http_header(call->req, "authorization", &b_count);
-	enum access_found found;
+	struct app_slot *slot;
 	struct access access;
+	bool has_role;
 
-	found = access_find(x, b, &access);
-	/* which of two equal headers counts is nobody's guess: neither */
-	if (found == ACCESS_CONFLICT || x_count > 1 || b_count > 1) {
-		refuse(call, &access, FAIL_TOKEN_INVALID);
+	if (!enter(call, &access, &slot))
 		return false;
-	}
-	if (found == ACCESS_NONE) {
-		refuse(call, &access, FAIL_TOKEN_REQUIRED);
-		return false;
-	}
-	return verify(call, &access, role, without);
+	has_role = role == NULL || authtok_claims_has_role(slot->claims, role);
+	app_give_claims(call->app, slot);
+	if (!has_role)
+		refuse(call, &access, without);
+	return has_role;
 }

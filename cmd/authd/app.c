@@ -9,45 +9,43 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The keys of the configuration. */
+/*
+ * The keys of the configuration, and their names as the audit log has room for
+ * them: what does not fit ends in dots.
+ */
 static enum app_result
-load_keys(const struct config *config, enum keyfile_missing missing,
-    struct authtok_keys *keys, char *why)
+load_keys(struct app *app, const struct config *config,
+    enum keyfile_missing missing, struct authtok_keys *keys, char *why)
 {
 	enum keyfile_result result;
-	enum authtok_err err;
+	struct text ids;
 
-	if (config->secret != NULL) {
-		err = authtok_keys_add_hmac(keys, "secret", AUTHTOK_HS256,
-		    config->secret, config->secret_len, true);
-		if (err != AUTHTOK_OK) {
-			config_fault(config, config->lines.secret, "secret",
-			    authtok_strerror(err), why);
-			return APP_BAD_CONFIG;
-		}
-		result = keyfile_load(
-		    keys, config->refresh_path, KEYFILE_REFRESH, missing, why);
-	} else {
-		result = keyfile_load(
-		    keys, config->keys_path, KEYFILE_SET, missing, why);
-	}
+	text_init(&ids, app->key_ids, sizeof(app->key_ids));
+	result = keys_load(config, missing, keys, &ids, why);
+	if (ids.cut)
+		memcpy(app->key_ids + sizeof(app->key_ids) - 4, "...", 4);
 	if (result == KEYFILE_OK)
 		return APP_OK;
 	return result == KEYFILE_BAD ? APP_BAD_CONFIG : APP_FAILED;
 }
 
 static enum authtok_err
-make_engine(struct app *app, const struct config *config,
-    const struct authtok_keys *keys)
+make_engines(struct app *app, const struct config *config,
+    const struct authtok_keys *keys, struct authtok_revocations *revocations)
 {
 	struct authtok_config engine = AUTHTOK_CONFIG_INIT;
+	enum authtok_err err;
 
 	engine.issuer = config->issuer;
 	engine.audience = config->audience;
 	engine.lifetime = config->jwt_expiration;
 	engine.expiry_leeway = config->expiry_leeway;
 	engine.clock_leeway = config->clock_leeway;
-	return authtok_new(&engine, keys, &app->engine);
+	err = authtok_new(&engine, keys, &app->unrevoked);
+	engine.revocations = revocations;
+	if (err == AUTHTOK_OK)
+		err = authtok_new(&engine, keys, &app->engine);
+	return err;
 }
 
 static enum authtok_err
@@ -61,6 +59,7 @@ make_sessions(struct app *app, const struct config *config,
 	sessions.leeway = config->refresh_leeway;
 	sessions.rotation = config->rotation;
 	sessions.max_per_user = (unsigned)config->max_sessions_per_user;
+	sessions.audit = app->audit;
 	return authtok_sessions_new(
 	    &sessions, app->engine, keys, store, &app->sessions);
 }
@@ -72,13 +71,16 @@ fail(enum authtok_err err, char *why)
 	return APP_FAILED;
 }
 
-/* Engine, sessions; a key set without a signing key is EKEY here. */
+/* All that holds keys; a set without a signing key is EKEY here. */
 static enum app_result
 make_signers(struct app *app, const struct config *config,
-    const struct authtok_keys *keys, struct authtok_store *store, char *why)
+    const struct authtok_keys *keys, struct authtok_store *store,
+    struct authtok_revocations *revocations, char *why)
 {
-	enum authtok_err err = make_engine(app, config, keys);
+	enum authtok_err err = make_engines(app, config, keys, revocations);
 
+	if (err == AUTHTOK_OK)
+		err = authtok_audit_new(keys, &app->audit);
 	if (err == AUTHTOK_OK)
 		err = make_sessions(app, config, keys, store);
 	if (err == AUTHTOK_EKEY) {
@@ -110,9 +112,19 @@ make_accounts(struct app *app, char *why)
 	accounts.free_account = (unsigned)config->free_account;
 	accounts.free_prefix = (unsigned)config->free_prefix;
 	accounts.delay_max = (unsigned)config->delay_max;
+	accounts.audit = app->audit;
 	err = authtok_accounts_new(
 	    &accounts, app->engine, app->store, &app->accounts);
 	return err == AUTHTOK_OK ? APP_OK : fail(err, why);
+}
+
+static void
+free_signers(struct app *app)
+{
+	authtok_sessions_free(app->sessions);
+	authtok_audit_free(app->audit);
+	authtok_free(app->engine);
+	authtok_free(app->unrevoked);
 }
 
 enum app_result
@@ -127,12 +139,11 @@ app_check(const struct config *config, char *why)
 	if (authtok_keys_new(&keys) != AUTHTOK_OK ||
 	    authtok_store_memory(&store) != AUTHTOK_OK)
 		goto out;
-	result = load_keys(config, KEYFILE_PRETEND, keys, why);
+	result = load_keys(&app, config, KEYFILE_PRETEND, keys, why);
 	if (result == APP_OK)
-		result = make_signers(&app, config, keys, store, why);
+		result = make_signers(&app, config, keys, store, NULL, why);
 out:
-	authtok_sessions_free(app.sessions);
-	authtok_free(app.engine);
+	free_signers(&app);
 	authtok_store_close(store);
 	authtok_keys_free(keys);
 	return result;
@@ -140,7 +151,8 @@ out:
 
 enum app_result
 app_new(struct config *config, struct authtok_store *store,
-    enum keyfile_missing missing, struct app **ret_app, char *why)
+    struct authtok_revocations *revocations, enum keyfile_missing missing,
+    struct app **ret_app, char *why)
 {
 	enum app_result result = APP_FAILED;
 	struct authtok_keys *keys = NULL;
@@ -159,9 +171,10 @@ app_new(struct config *config, struct authtok_store *store,
 	app->refs = 1;
 	if (authtok_keys_new(&keys) != AUTHTOK_OK)
 		goto out;
-	result = load_keys(config, missing, keys, why);
+	result = load_keys(app, config, missing, keys, why);
 	if (result == APP_OK)
-		result = make_signers(app, config, keys, store, why);
+		result =
+		    make_signers(app, config, keys, store, revocations, why);
 	if (result == APP_OK)
 		result = make_accounts(app, why);
 	if (result == APP_OK) {
@@ -172,6 +185,16 @@ out:
 	authtok_keys_free(keys);
 	app_free(app);
 	return result;
+}
+
+void
+app_flush(const struct app *app)
+{
+	enum authtok_err err = authtok_accounts_flush(app->accounts);
+
+	if (err != AUTHTOK_OK)
+		log_event(&app->log, "error", "audit_failed", "cause",
+		    authtok_strerror(err), NULL);
 }
 
 void
@@ -186,9 +209,10 @@ app_free(struct app *app)
 		authtok_claims_free(slot->claims);
 		free(slot);
 	}
+	if (app->accounts != NULL)
+		app_flush(app);
 	authtok_accounts_free(app->accounts);
-	authtok_sessions_free(app->sessions);
-	authtok_free(app->engine);
+	free_signers(app);
 	config_free(app->config);
 	pthread_mutex_destroy(&app->lock);
 	free(app);

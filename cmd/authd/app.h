@@ -11,10 +11,11 @@
 
 #include <authtok.h>
 #include <authtok/account.h>
+#include <authtok/audit.h>
 #include <authtok/session.h>
 
 #include "authd/config.h"
-#include "authd/keyfile.h"
+#include "authd/keys.h"
 #include "authd/log.h"
 
 struct app_slot;
@@ -23,10 +24,15 @@ struct app {
 	struct config *config;
 	struct log log;
 	struct authtok_store *store; /* borrowed */
+	struct authtok_audit *audit;
 	struct authtok *engine;
+	/* the same keys without revocations: a token that was revoked may still
+	 * end the session that it came from */
+	struct authtok *unrevoked;
 	struct authtok_sessions *sessions;
 	struct authtok_accounts *accounts;
-	pthread_mutex_t lock;  /* of idle */
+	char key_ids[AUTHTOK_DETAIL_MAX + 1]; /* for the audit log */
+	pthread_mutex_t lock;                 /* of idle */
 	struct app_slot *idle; /* claims objects that no thread uses */
 	unsigned refs;         /* under the lock of struct current */
 	/* the last look at the store, under lock */
@@ -55,11 +61,14 @@ enum app_result {
 enum app_result app_check(const struct config *config, char *why);
 
 /*
- * Takes config over, also on failure; the store is borrowed. why
+ * Takes config over, also on failure; the store and the revocation set, which
+ * all generations share, are borrowed. why
  * (CONFIG_WHY_MAX bytes) is a line that says what is wrong.
  */
 enum app_result app_new(struct config *config, struct authtok_store *store,
-    enum keyfile_missing missing, struct app **ret_app, char *why);
+    struct authtok_revocations *revocations, enum keyfile_missing missing,
+    struct app **ret_app, char *why);
+/* Writes down the failed sign-ins that were only counted so far. */
 void app_free(struct app *app);
 
 /* NULL: no memory. */
@@ -71,6 +80,9 @@ void app_give_claims(struct app *app, struct app_slot *slot);
  * that it may be asked by anybody.
  */
 enum authtok_err app_probe(struct app *app);
+
+/* accounts_flush, with a line in the log when it fails. */
+void app_flush(const struct app *app);
 
 /* The generation in use. */
 struct current {

@@ -169,6 +169,22 @@ body_string(const cJSON *body, const char *name, const char **ret_text)
 }
 
 enum body_member
+body_bool(const cJSON *body, const char *name, bool *ret_bool)
+{
+	const cJSON *member = cJSON_GetObjectItemCaseSensitive(body, name);
+	const char *text = cJSON_GetStringValue(member);
+	bool yes = text != NULL && strcmp(text, "true") == 0;
+	bool no = text != NULL && strcmp(text, "false") == 0;
+
+	if (member == NULL || cJSON_IsNull(member))
+		return BODY_MISSING;
+	if (!cJSON_IsBool(member) && !yes && !no)
+		return BODY_WRONG;
+	*ret_bool = yes || cJSON_IsTrue(member);
+	return BODY_FOUND;
+}
+
+enum body_member
 body_strings(const cJSON *body, const char *name, const char **list, size_t cap,
     size_t *ret_count)
 {

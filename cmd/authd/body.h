@@ -51,6 +51,9 @@ enum body_member {
 enum body_member body_string(
     const cJSON *body, const char *name, const char **ret_text);
 
+/* A truth value; of a form, which has texts alone, "true" or "false". */
+enum body_member body_bool(const cJSON *body, const char *name, bool *ret_bool);
+
 /*
  * An array of texts, lent by body, into list of cap places; *ret_count may be
  * larger than cap, what is beyond is not stored.

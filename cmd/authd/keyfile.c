@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cjson/cJSON.h>
+
 #define FILE_MAX      (256 * 1024)
 #define GENERATED_MAX 1024
 #define SECRET_LEN    32
@@ -38,9 +40,49 @@ line_of(const char *text, size_t at)
 	return line;
 }
 
+static void
+add_id(struct text *ids, const cJSON *key)
+{
+	const char *kid =
+	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(key, "kid"));
+	const char *use =
+	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(key, "use"));
+
+	if (ids->len > 0)
+		text_add(ids, ",");
+	if (use != NULL && strcmp(use, "authtok-refresh") == 0)
+		text_add(ids, "refresh-");
+	text_add(ids, kid != NULL ? kid : "?");
+}
+
+/* The ids of a set that was found good; the tree holds the secrets too. */
+static enum keyfile_result
+add_ids(
+    const char *path, const char *text, size_t len, struct text *ids, char *why)
+{
+	cJSON *root, *key, *member;
+
+	if (ids == NULL)
+		return KEYFILE_OK;
+	root = cJSON_ParseWithLength(text, len);
+	if (root == NULL) {
+		explain(why, path, "no memory", 0);
+		return KEYFILE_FAILED;
+	}
+	cJSON_ArrayForEach(key, cJSON_GetObjectItemCaseSensitive(root, "keys"))
+	{
+		add_id(ids, key);
+		cJSON_ArrayForEach(member, key) if (cJSON_IsString(member))
+		    explicit_bzero(
+			member->valuestring, strlen(member->valuestring));
+	}
+	cJSON_Delete(root);
+	return KEYFILE_OK;
+}
+
 static enum keyfile_result
 add_text(struct authtok_keys *keys, const char *path, const char *text,
-    size_t len, char *why)
+    size_t len, struct text *ids, char *why)
 {
 	const char *reason = NULL;
 	size_t at = 0;
@@ -48,7 +90,7 @@ add_text(struct authtok_keys *keys, const char *path, const char *text,
 	    authtok_keys_add_jwks(keys, text, len, &reason, &at);
 
 	if (err == AUTHTOK_OK)
-		return KEYFILE_OK;
+		return add_ids(path, text, len, ids, why);
 	snprintf(why, KEYFILE_WHY_MAX, "%.256s:%zu: %s", path,
 	    line_of(text, at < len ? at : len),
 	    reason != NULL ? reason : authtok_strerror(err));
@@ -86,7 +128,8 @@ read_whole(int fd, char *buf, size_t len)
 }
 
 static enum keyfile_result
-read_keys(struct authtok_keys *keys, const char *path, int fd, char *why)
+read_keys(struct authtok_keys *keys, const char *path, int fd, struct text *ids,
+    char *why)
 {
 	enum keyfile_result result = KEYFILE_BAD;
 	const char *fault;
@@ -108,7 +151,7 @@ read_keys(struct authtok_keys *keys, const char *path, int fd, char *why)
 	if (text == NULL || !read_whole(fd, text, len))
 		explain(why, path, "cannot be read", errno);
 	else
-		result = add_text(keys, path, text, len, why);
+		result = add_text(keys, path, text, len, ids, why);
 	if (text != NULL)
 		explicit_bzero(text, len);
 	free(text);
@@ -237,8 +280,8 @@ out:
 }
 
 static enum keyfile_result
-open_keys(
-    struct authtok_keys *keys, const char *path, bool *ret_missing, char *why)
+open_keys(struct authtok_keys *keys, const char *path, bool *ret_missing,
+    struct text *ids, char *why)
 {
 	enum keyfile_result result;
 	/* O_NONBLOCK: a pipe in its place must not make us wait */
@@ -249,21 +292,22 @@ open_keys(
 		explain(why, path, "cannot be opened", errno);
 		return KEYFILE_BAD;
 	}
-	result = read_keys(keys, path, fd, why);
+	result = read_keys(keys, path, fd, ids, why);
 	close(fd);
 	return result;
 }
 
 enum keyfile_result
 keyfile_load(struct authtok_keys *keys, const char *path,
-    enum keyfile_kind kind, enum keyfile_missing missing, char *why)
+    enum keyfile_kind kind, enum keyfile_missing missing, struct text *ids,
+    char *why)
 {
 	enum keyfile_result result;
 	char text[GENERATED_MAX];
 	bool absent;
 	size_t len;
 
-	result = open_keys(keys, path, &absent, why);
+	result = open_keys(keys, path, &absent, ids, why);
 	if (!absent || missing == KEYFILE_REFUSE)
 		return result;
 	if (!generate(kind, text, &len)) {
@@ -271,13 +315,13 @@ keyfile_load(struct authtok_keys *keys, const char *path,
 		return KEYFILE_FAILED;
 	}
 	if (missing == KEYFILE_PRETEND) {
-		result = add_text(keys, path, text, len, why);
+		result = add_text(keys, path, text, len, ids, why);
 	} else if (!write_file(path, text, len)) {
 		explain(why, path, "cannot be created", errno);
 		result = KEYFILE_FAILED;
 	} else {
 		/* whoever wrote it: what is in the file is the truth */
-		result = open_keys(keys, path, &absent, why);
+		result = open_keys(keys, path, &absent, ids, why);
 	}
 	explicit_bzero(text, sizeof(text));
 	return result;

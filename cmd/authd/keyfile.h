@@ -8,6 +8,8 @@
 
 #include <authtok.h>
 
+#include "authd/text.h"
+
 #define KEYFILE_WHY_MAX 512
 
 /* Which keys are generated into a file that does not exist. */
@@ -31,10 +33,12 @@ enum keyfile_result {
 
 /*
  * Add the keys of the file at path to keys. Of several processes that find it
- * missing at once, one writes it and all read it. On failure why
+ * missing at once, one writes it and all read it. ids may be NULL: the ids of
+ * the keys are added to it, with commas between. On failure why
  * (KEYFILE_WHY_MAX bytes) is a line that names the file.
  */
 enum keyfile_result keyfile_load(struct authtok_keys *keys, const char *path,
-    enum keyfile_kind kind, enum keyfile_missing missing, char *why);
+    enum keyfile_kind kind, enum keyfile_missing missing, struct text *ids,
+    char *why);
 
 #endif

@@ -19,8 +19,9 @@
 #include "authd/banner.h"
 #include "authd/config.h"
 #include "authd/http.h"
-#include "authd/purge.h"
+#include "authd/keylog.h"
 #include "authd/routes.h"
+#include "authd/upkeep.h"
 
 #define GRACE_MS        10000 /* for requests under way when we stop */
 #define BODY_TIMEOUT_MS 10000
@@ -36,8 +37,9 @@ struct options {
 struct server {
 	struct options options;
 	struct authtok_store *store;
+	struct authtok_revocations *revocations; /* of all generations */
 	struct current current;
-	struct purge *purge;
+	struct upkeep *upkeep;
 	struct http_server *http;
 	char url[80];
 };
@@ -121,7 +123,8 @@ check_only(const struct options *options)
 		fprintf(stderr, "authd: no memory\n");
 		return APP_FAILED;
 	}
-	if (app_new(config, store, KEYFILE_PRETEND, &app, why) != APP_OK) {
+	if (app_new(config, store, NULL, KEYFILE_PRETEND, &app, why) !=
+	    APP_OK) {
 		authtok_store_close(store);
 		fprintf(stderr, "%s\n", why);
 		return APP_BAD_CONFIG;
@@ -157,8 +160,8 @@ reload(struct server *server)
 	if (!config_load(
 		options->file, options->listen, options->store, &config, why) ||
 	    !config_keep(config, old->config, kept, sizeof(kept), why) ||
-	    app_new(config, server->store, KEYFILE_REFUSE, &next, why) !=
-		APP_OK) {
+	    app_new(config, server->store, server->revocations, KEYFILE_REFUSE,
+		&next, why) != APP_OK) {
 		log_event(
 		    &old->log, "error", "reload_failed", "cause", why, NULL);
 		current_put(&server->current, old);
@@ -167,6 +170,7 @@ reload(struct server *server)
 	log_event(&next->log, "info", "reload", "restart_needed_for",
 	    *kept != '\0' ? kept : NULL, NULL);
 	warn_exposed(next);
+	keylog_note(next);
 	current_put(&server->current, old);
 	current_swap(&server->current, next);
 }
@@ -186,13 +190,48 @@ wait_for_signals(struct server *server, const sigset_t *signals)
 	}
 }
 
+/* The set is filled before the first token is looked at. */
+static int
+open_app(struct server *server, struct config *config)
+{
+	char why[CONFIG_WHY_MAX] = "authd: no memory";
+	struct app *app = NULL;
+	enum authtok_err err;
+	int result = APP_FAILED;
+
+	if (authtok_revocations_new(&server->revocations) != AUTHTOK_OK) {
+		config_free(config);
+		goto out;
+	}
+	result = (int)app_new(config, server->store, server->revocations,
+	    KEYFILE_CREATE, &app, why);
+	if (result != APP_OK)
+		goto out;
+	err = authtok_revocations_pull(app->engine, server->store);
+	if (err != AUTHTOK_OK) {
+		snprintf(why, sizeof(why), "authd: cannot read revocations: %s",
+		    authtok_strerror(err));
+		result = APP_FAILED;
+		goto out;
+	}
+	warn_exposed(app);
+	keylog_note(app);
+	current_init(&server->current, app);
+	return APP_OK;
+out:
+	fprintf(stderr, "%s\n", why);
+	app_free(app);
+	authtok_revocations_free(server->revocations);
+	authtok_store_close(server->store);
+	return result;
+}
+
 /* Keys looked at, store, first generation; the exit status. */
 static int
 open_all(struct server *server)
 {
 	const struct options *options = &server->options;
 	struct config *config;
-	struct app *app;
 	char why[CONFIG_WHY_MAX];
 	int result;
 
@@ -213,15 +252,7 @@ open_all(struct server *server)
 		config_free(config);
 		return APP_FAILED;
 	}
-	result = (int)app_new(config, server->store, KEYFILE_CREATE, &app, why);
-	if (result != APP_OK) {
-		fprintf(stderr, "%s\n", why);
-		authtok_store_close(server->store);
-		return result;
-	}
-	warn_exposed(app);
-	current_init(&server->current, app);
-	return APP_OK;
+	return open_app(server, config);
 }
 
 static bool
@@ -239,8 +270,8 @@ start_serving(struct server *server)
 	};
 	char why[CONFIG_WHY_MAX] = "no thread for housekeeping";
 
-	server->purge = purge_start(&server->current);
-	if (server->purge != NULL)
+	server->upkeep = upkeep_start(&server->current);
+	if (server->upkeep != NULL)
 		server->http = http_start(&http, why, sizeof(why));
 	if (server->http == NULL) {
 		fprintf(stderr, "authd: %s\n", why);
@@ -254,8 +285,9 @@ start_serving(struct server *server)
 static void
 close_all(struct server *server)
 {
-	purge_stop(server->purge);
+	upkeep_stop(server->upkeep);
 	current_put(&server->current, server->current.app);
+	authtok_revocations_free(server->revocations);
 	authtok_store_close(server->store);
 }
 

@@ -44,6 +44,9 @@ static const struct failure failures[] = {
 	    "Failed! Role may not be requested" },
 	[FAIL_USER_UNKNOWN] = { 404, "user_not_found", "User Not found." },
 	[FAIL_PASSWORD_WRONG] = { 401, "wrong_password", "Invalid Password!" },
+	/* not 401: front ends would refresh and try the same again */
+	[FAIL_PASSWORD_CURRENT] = { 403, "wrong_current_password",
+	    "Invalid Password!" },
 	[FAIL_ACCOUNT_DISABLED] = { 403, "account_disabled",
 	    "Account is disabled!" },
 	[FAIL_CREDENTIALS] = { 401, "invalid_credentials",

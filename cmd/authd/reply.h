@@ -17,6 +17,7 @@ struct call {
 	struct app *app;
 	struct http_request *req;
 	struct http_response *res;
+	const char *tail; /* of the path, where the route takes one */
 	const char *code; /* of the error, or NULL */
 	int64_t user_id;  /* 0: not known */
 	char client[NET_ADDRESS_SIZE];
@@ -39,6 +40,7 @@ enum fail {
 	FAIL_ROLE_REFUSED,
 	FAIL_USER_UNKNOWN,
 	FAIL_PASSWORD_WRONG,
+	FAIL_PASSWORD_CURRENT,
 	FAIL_ACCOUNT_DISABLED,
 	FAIL_CREDENTIALS,
 	FAIL_REFRESH_REQUIRED,

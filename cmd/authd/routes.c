@@ -1,6 +1,7 @@
 /*
  * Finding the route of a request, what all answers have in common, and the
- * routes that need no body. Sign-up, sign-in and refresh are in routes_auth.c.
+ * routes that need no body. Sign-up, sign-in and refresh are in routes_auth.c,
+ * what a user does about sessions and the password in routes_session.c.
  */
 #include "authd/routes.h"
 
@@ -16,7 +17,8 @@
 #define PATH_MAX_LEN 63 /* no route is longer */
 
 struct route {
-	const char *path; /* small letters, no slash at the end */
+	/* small letters; one that ends in a slash takes one more segment */
+	const char *path;
 	enum http_method method;
 	void (*run)(struct call *call);
 };
@@ -78,6 +80,11 @@ static const struct route routes[] = {
 	{ "/api/auth/signup", HTTP_POST, route_signup },
 	{ "/api/auth/signin", HTTP_POST, route_signin },
 	{ "/api/auth/refreshtoken", HTTP_POST, route_refresh },
+	{ "/api/auth/signout", HTTP_POST, route_signout },
+	{ "/api/auth/password", HTTP_POST, route_password },
+	{ "/api/auth/me", HTTP_GET, route_me },
+	{ "/api/auth/sessions", HTTP_GET, route_sessions },
+	{ "/api/auth/sessions/", HTTP_DELETE, route_session_end },
 	{ "/api/test/all", HTTP_GET, route_all },
 	{ "/api/test/user", HTTP_GET, route_user },
 	{ "/api/test/mod", HTTP_GET, route_mod },
@@ -91,20 +98,28 @@ static const struct route routes[] = {
  * be as in the table, so "//", dot segments and percent-encoding are not found.
  */
 static const struct route *
-find_route(const char *path)
+find_route(const char *path, const char **ret_tail)
 {
 	char lower[PATH_MAX_LEN + 1];
-	size_t len = strlen(path);
+	size_t len = strlen(path), n;
 
 	if (len == 0 || len > PATH_MAX_LEN)
 		return NULL;
 	for (size_t i = 0; i <= len; i++)
 		lower[i] = (char)tolower((unsigned char)path[i]);
 	if (lower[len - 1] == '/')
-		lower[len - 1] = '\0';
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		lower[--len] = '\0';
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		if (strcmp(lower, routes[i].path) == 0)
 			return &routes[i];
+		n = strlen(routes[i].path);
+		if (n > 0 && routes[i].path[n - 1] == '/' && len > n &&
+		    strncmp(lower, routes[i].path, n) == 0 &&
+		    strchr(lower + n, '/') == NULL) {
+			*ret_tail = path + n;
+			return &routes[i];
+		}
+	}
 	return NULL;
 }
 
@@ -112,8 +127,10 @@ find_route(const char *path)
 static const char *
 methods_of(const struct route *route)
 {
-	return route->method == HTTP_GET ? "GET, HEAD, OPTIONS"
-					 : "POST, OPTIONS";
+	if (route->method == HTTP_GET)
+		return "GET, HEAD, OPTIONS";
+	return route->method == HTTP_DELETE ? "DELETE, OPTIONS"
+					    : "POST, OPTIONS";
 }
 
 static void
@@ -129,7 +146,7 @@ static void
 dispatch(struct call *call)
 {
 	const struct config *config = call->app->config;
-	const struct route *route = find_route(call->req->path);
+	const struct route *route = find_route(call->req->path, &call->tail);
 	enum http_method method = call->req->method;
 	bool cross_origin;
 

@@ -17,4 +17,11 @@ void route_signup(struct call *call);
 void route_signin(struct call *call);
 void route_refresh(struct call *call);
 
+/* routes_session.c */
+void route_signout(struct call *call);
+void route_sessions(struct call *call);
+void route_session_end(struct call *call);
+void route_password(struct call *call);
+void route_me(struct call *call);
+
 #endif

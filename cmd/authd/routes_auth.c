@@ -4,87 +4,14 @@
  */
 #include "authd/routes.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "authd/body.h"
+#include "authd/routes_parts.h"
 
 #define ROLE_SHOWN_MAX 64   /* bytes of an unknown role that are echoed */
 #define SIGNIN_MAX     8192 /* bytes of the largest answer, see send_signin */
-
-/* ---- bodies ------------------------------------------------------------- */
-
-static void
-refuse_body(struct call *call, enum http_body result)
-{
-	call->res->close = true;
-	if (result == HTTP_BODY_TOO_LARGE)
-		reply_fail(call, FAIL_TOO_LARGE);
-	else if (result == HTTP_BODY_TIMEOUT)
-		reply_fail(call, FAIL_TIMEOUT);
-	else if (result == HTTP_BODY_BROKEN)
-		reply_fail(call, FAIL_MALFORMED);
-	else
-		reply_fail_system(call, AUTHTOK_ENOMEM, 0);
-}
-
-/* The body as an object, or the answer is given: false. */
-static bool
-read_body(struct call *call, cJSON **ret_body)
-{
-	size_t count, len;
-	const char *value = http_header(call->req, "content-type", &count);
-	enum body_type type = count > 1 ? BODY_OTHER : body_type(value);
-	enum http_body received;
-	enum body_result result;
-	char why[BODY_WHY_MAX];
-	char *text;
-
-	if (type == BODY_OTHER) {
-		reply_fail(call, FAIL_MEDIA);
-		return false;
-	}
-	received = http_read_body(call->req, BODY_MAX, &text, &len);
-	if (received != HTTP_BODY_OK) {
-		refuse_body(call, received);
-		return false;
-	}
-	result = body_parse(type, text, len, ret_body, why);
-	explicit_bzero(text, len);
-	free(text);
-	if (result == BODY_BAD)
-		reply_fail_because(call, FAIL_MALFORMED, why);
-	else if (result == BODY_MEDIA)
-		reply_fail(call, FAIL_MEDIA);
-	else if (result == BODY_NOMEM)
-		reply_fail_system(call, AUTHTOK_ENOMEM, 0);
-	return result == BODY_OK;
-}
-
-static void
-refuse_member(struct call *call, const char *name, const char *reason)
-{
-	char message[96];
-
-	snprintf(message, sizeof(message), "%s %s", name, reason);
-	reply_fail_because(call, FAIL_MEMBER, message);
-}
-
-/* A text that must be there, or the answer is given: false. */
-static bool
-need_text(struct call *call, const cJSON *body, const char *name,
-    const char **ret_text)
-{
-	enum body_member found = body_string(body, name, ret_text);
-
-	if (found == BODY_MISSING)
-		refuse_member(call, name, "is required");
-	else if (found == BODY_WRONG)
-		refuse_member(call, name, "must be a string");
-	return found == BODY_FOUND;
-}
 
 /* ---- sign-up ------------------------------------------------------------ */
 
@@ -99,19 +26,19 @@ take_signup(struct call *call, const cJSON *body, struct signup *signup)
 	struct authtok_signup *request = &signup->request;
 	enum body_member found;
 
-	if (!need_text(call, body, "username", &request->name) ||
-	    !need_text(call, body, "email", &request->email) ||
-	    !need_text(call, body, "password", &request->password))
+	if (!part_text(call, body, "username", &request->name) ||
+	    !part_text(call, body, "email", &request->email) ||
+	    !part_text(call, body, "password", &request->password))
 		return false;
 	request->password_len = strlen(request->password);
 	found = body_strings(body, "roles", signup->roles, AUTHTOK_ROLES_MAX,
 	    &request->role_count);
 	if (found == BODY_WRONG) {
-		refuse_member(call, "roles", "must be an array of strings");
+		part_refuse(call, "roles", "must be an array of strings");
 		return false;
 	}
 	if (found == BODY_FOUND && request->role_count > AUTHTOK_ROLES_MAX) {
-		refuse_member(call, "roles", "must be at most 16");
+		part_refuse(call, "roles", "must be at most 16");
 		return false;
 	}
 	request->roles = signup->roles;
@@ -132,26 +59,8 @@ refuse_role(
 static void
 refuse_signup(struct call *call, enum authtok_err err, const char *role)
 {
-	static const struct {
-		enum authtok_err err;
-		enum fail fail;
-	} map[] = {
-		{ AUTHTOK_ENAMEFMT, FAIL_USERNAME_FORM },
-		{ AUTHTOK_EMAILFMT, FAIL_EMAIL_FORM },
-		{ AUTHTOK_EPWSHORT, FAIL_PASSWORD_SHORT },
-		{ AUTHTOK_EPWLONG, FAIL_PASSWORD_LONG },
-		{ AUTHTOK_EPWFORM, FAIL_PASSWORD_FORM },
-		{ AUTHTOK_EPWCOMMON, FAIL_PASSWORD_COMMON },
-		{ AUTHTOK_ENAME, FAIL_USERNAME_TAKEN },
-		{ AUTHTOK_EEMAIL, FAIL_EMAIL_TAKEN },
-	};
-
-	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
-		if (map[i].err == err) {
-			reply_fail(call, map[i].fail);
-			return;
-		}
-	}
+	if (part_refuse_account(call, err))
+		return;
 	if (err == AUTHTOK_ENOROLE)
 		refuse_role(call, FAIL_ROLE_UNKNOWN, "does not exist", role);
 	else if (err == AUTHTOK_ESIGNUPROLE)
@@ -189,7 +98,7 @@ route_signup(struct call *call)
 	struct signup request = { .request = AUTHTOK_SIGNUP_INIT };
 	cJSON *body;
 
-	if (!read_body(call, &body))
+	if (!part_body(call, &body))
 		return;
 	if (take_signup(call, body, &request))
 		signup(call, &request);
@@ -197,42 +106,6 @@ route_signup(struct call *call)
 }
 
 /* ---- sign-in ------------------------------------------------------------ */
-
-/* user, moderator, admin first, the others by name. */
-static int
-role_rank(const char *role)
-{
-	static const char *const first[] = { "user", "moderator", "admin" };
-
-	for (int i = 0; i < 3; i++)
-		if (strcmp(role, first[i]) == 0)
-			return i;
-	return 3;
-}
-
-static int
-compare_roles(const void *a, const void *b)
-{
-	const char *x = a, *y = b;
-	int rank = role_rank(x) - role_rank(y);
-
-	return rank != 0 ? rank : strcmp(x, y);
-}
-
-/* "ROLE_" and the name in capitals, in quotes. */
-static void
-add_role(struct text *text, const char *role)
-{
-	char upper[AUTHTOK_ROLE_MAX + 1];
-	size_t i;
-
-	for (i = 0; role[i] != '\0' && i < AUTHTOK_ROLE_MAX; i++)
-		upper[i] = (char)toupper((unsigned char)role[i]);
-	upper[i] = '\0';
-	text_add(text, "\"ROLE_");
-	text_add(text, upper);
-	text_add(text, "\"");
-}
 
 static void
 add_tokens(struct text *text, const struct authtok_tokens *tokens)
@@ -242,18 +115,6 @@ add_tokens(struct text *text, const struct authtok_tokens *tokens)
 	text_add(text, ",\"refreshToken\":");
 	text_json(text, tokens->refresh);
 	text_add(text, "}");
-}
-
-/* Answer with what was written, unless memory failed. */
-static void
-send_text(struct call *call, struct text *text)
-{
-	if (!text->cut) {
-		reply_json(call, text);
-		return;
-	}
-	free(text->at);
-	reply_fail_system(call, AUTHTOK_ENOSPC, 0);
 }
 
 static void
@@ -267,23 +128,12 @@ send_signin(struct call *call, struct authtok_user *user,
 		reply_fail_system(call, AUTHTOK_ENOMEM, 0);
 		return;
 	}
-	qsort(user->roles, user->role_count, sizeof(user->roles[0]),
-	    compare_roles);
 	text_init(&text, memory, SIGNIN_MAX);
-	text_add(&text, "{\"id\":");
-	text_int(&text, user->id);
-	text_add(&text, ",\"username\":");
-	text_json(&text, user->name);
-	text_add(&text, ",\"email\":");
-	text_json(&text, user->email);
-	text_add(&text, ",\"roles\":[");
-	for (size_t i = 0; i < user->role_count; i++) {
-		text_add(&text, i > 0 ? "," : "");
-		add_role(&text, user->roles[i]);
-	}
-	text_add(&text, "],");
+	text_add(&text, "{");
+	part_user(&text, user);
+	text_add(&text, ",");
 	add_tokens(&text, tokens);
-	send_text(call, &text);
+	part_send(call, &text);
 }
 
 static void
@@ -310,15 +160,13 @@ refuse_signin(
 static void
 signin(struct call *call, const char *name, const char *password)
 {
-	struct authtok_client client = AUTHTOK_CLIENT_INIT;
+	const struct authtok_client client = part_client(call);
 	struct authtok_tokens tokens = AUTHTOK_TOKENS_INIT;
 	struct authtok_user user;
 	enum authtok_err err;
 	unsigned wait = 0;
 	char number[24];
 
-	client.address = call->client;
-	client.agent = http_header(call->req, "user-agent", NULL);
 	err = authtok_signin(call->app->accounts, call->app->sessions, name,
 	    password, strlen(password), &client, &wait, &user, &tokens);
 	if (err != AUTHTOK_OK) {
@@ -339,10 +187,10 @@ route_signin(struct call *call)
 	const char *name, *password;
 	cJSON *body;
 
-	if (!read_body(call, &body))
+	if (!part_body(call, &body))
 		return;
-	if (need_text(call, body, "username", &name) &&
-	    need_text(call, body, "password", &password))
+	if (part_text(call, body, "username", &name) &&
+	    part_text(call, body, "password", &password))
 		signin(call, name, password);
 	body_free(body);
 }
@@ -423,19 +271,17 @@ send_refresh(struct call *call, enum authtok_outcome outcome,
 	text_add(&text, "{");
 	add_tokens(&text, tokens);
 	http_add(call->res, "Authtok-Refresh", outcome_name(outcome));
-	send_text(call, &text);
+	part_send(call, &text);
 }
 
 static void
 refresh(struct call *call, const char *token, const char *retry_key)
 {
-	struct authtok_client client = AUTHTOK_CLIENT_INIT;
+	const struct authtok_client client = part_client(call);
 	struct authtok_tokens tokens = AUTHTOK_TOKENS_INIT;
 	enum authtok_outcome outcome = AUTHTOK_ROTATED;
 	enum authtok_err err;
 
-	client.address = call->client;
-	client.agent = http_header(call->req, "user-agent", NULL);
 	err = authtok_session_refresh(call->app->sessions, token, strlen(token),
 	    retry_key, &client, &outcome, &tokens);
 	if (err != AUTHTOK_OK) {
@@ -454,13 +300,13 @@ route_refresh(struct call *call)
 	enum body_member found;
 	cJSON *body;
 
-	if (!read_body(call, &body))
+	if (!part_body(call, &body))
 		return;
 	found = body_string(body, "refreshToken", &token);
 	if (found == BODY_MISSING)
 		reply_fail(call, FAIL_REFRESH_REQUIRED);
 	else if (found == BODY_WRONG)
-		refuse_member(call, "refreshToken", "must be a string");
+		part_refuse(call, "refreshToken", "must be a string");
 	else if (!take_retry_key(call, &retry_key))
 		reply_fail(call, FAIL_RETRY_KEY);
 	else

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 void
 text_init(struct text *text, char *memory, size_t size)
@@ -44,6 +45,32 @@ text_int(struct text *text, int64_t number)
 
 	snprintf(digits, sizeof(digits), "%" PRId64, number);
 	text_add(text, digits);
+}
+
+void
+text_time(struct text *text, int64_t when)
+{
+	const time_t seconds = (time_t)when;
+	char shown[40];
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm) != NULL &&
+	    strftime(shown, sizeof(shown), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+		text_add(text, shown);
+	else
+		text_add(text, "?");
+}
+
+void
+text_hex(struct text *text, const uint8_t *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		char pair[2] = { digits[bytes[i] >> 4], digits[bytes[i] & 15] };
+
+		text_bytes(text, pair, sizeof(pair));
+	}
 }
 
 void

@@ -22,6 +22,11 @@ void text_add(struct text *text, const char *s);
 void text_bytes(struct text *text, const char *s, size_t len);
 void text_int(struct text *text, int64_t number);
 
+/* A time as "2026-11-24T00:00:00Z" (RFC 3339), whatever the locale. */
+void text_time(struct text *text, int64_t when);
+/* Bytes in small hexadecimal digits. */
+void text_hex(struct text *text, const uint8_t *bytes, size_t len);
+
 /* s, which is UTF-8, as a JSON string in quotes (RFC 8259 section 7). */
 void text_json(struct text *text, const char *s);
 

@@ -34,7 +34,7 @@ static void
 teardown(void)
 {
 	static const char *const names[] = { "authd.db", "authd.db-wal",
-		"authd.db-shm", "authd.conf" };
+		"authd.db-shm", "authd.conf", "authd.keys" };
 	char path[96];
 	size_t i;
 
@@ -55,6 +55,8 @@ run_child(va_list args)
 
 	while (n < WORDS_MAX && (words[n] = va_arg(args, const char *)) != NULL)
 		n++;
+	if (chdir(folder) != 0)
+		_exit(126);
 	execv(words[0], (char *const *)(uintptr_t)words);
 	_exit(127);
 }

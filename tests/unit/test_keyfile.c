@@ -40,7 +40,7 @@ load(enum keyfile_kind kind, enum keyfile_missing missing)
 	enum keyfile_result result;
 
 	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
-	result = keyfile_load(keys, path, kind, missing, why);
+	result = keyfile_load(keys, path, kind, missing, NULL, why);
 	authtok_keys_free(keys);
 	return result;
 }
@@ -97,14 +97,14 @@ START_TEST(kinds)
 
 	config.issuer = config.audience = "a";
 	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
-	ck_assert_int_eq(
-	    keyfile_load(keys, path, KEYFILE_REFRESH, KEYFILE_PRETEND, why),
+	ck_assert_int_eq(keyfile_load(keys, path, KEYFILE_REFRESH,
+			     KEYFILE_PRETEND, NULL, why),
 	    KEYFILE_OK);
 	ck_assert_int_eq(authtok_new(&config, keys, &engine), AUTHTOK_EKEY);
 	authtok_keys_free(keys);
 	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
 	ck_assert_int_eq(
-	    keyfile_load(keys, path, KEYFILE_SET, KEYFILE_PRETEND, why),
+	    keyfile_load(keys, path, KEYFILE_SET, KEYFILE_PRETEND, NULL, why),
 	    KEYFILE_OK);
 	ck_assert_int_eq(authtok_new(&config, keys, &engine), AUTHTOK_OK);
 	authtok_free(engine);
@@ -157,7 +157,7 @@ START_TEST(no_folder)
 	snprintf(inside, sizeof(inside), "%s/none/k", folder);
 	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
 	ck_assert_int_eq(
-	    keyfile_load(keys, inside, KEYFILE_SET, KEYFILE_CREATE, why),
+	    keyfile_load(keys, inside, KEYFILE_SET, KEYFILE_CREATE, NULL, why),
 	    KEYFILE_FAILED);
 	ck_assert_ptr_nonnull(strstr(why, inside));
 	authtok_keys_free(keys);
@@ -190,8 +190,8 @@ race(void *arg)
 	if (authtok_keys_new(&keys) != AUTHTOK_OK)
 		return NULL;
 	pthread_barrier_wait(racer->start);
-	if (keyfile_load(keys, path, KEYFILE_SET, KEYFILE_CREATE, reason) ==
-		KEYFILE_OK &&
+	if (keyfile_load(keys, path, KEYFILE_SET, KEYFILE_CREATE, NULL,
+		reason) == KEYFILE_OK &&
 	    authtok_new(&config, keys, &engine) == AUTHTOK_OK) {
 		authtok_issue(engine, &grant, racer->token,
 		    sizeof(racer->token), &len, NULL);
@@ -223,7 +223,7 @@ START_TEST(all_starters_get_one_key)
 	config.issuer = config.audience = "a";
 	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
 	ck_assert_int_eq(
-	    keyfile_load(keys, path, KEYFILE_SET, KEYFILE_REFUSE, why),
+	    keyfile_load(keys, path, KEYFILE_SET, KEYFILE_REFUSE, NULL, why),
 	    KEYFILE_OK);
 	ck_assert_int_eq(authtok_new(&config, keys, &engine), AUTHTOK_OK);
 	ck_assert_int_eq(authtok_claims_new(&claims), AUTHTOK_OK);

@@ -1,0 +1,17 @@
+/*
+ * What is done beside the requests: every second, hear of revocations that
+ * other processes made; every minute, remove what has expired.
+ */
+#ifndef AUTHD_UPKEEP_H
+#define AUTHD_UPKEEP_H
+
+#include "authd/app.h"
+
+struct upkeep;
+
+/* NULL: no thread could be started. current must outlive it. */
+struct upkeep *upkeep_start(struct current *current);
+/* Ends the threads and waits for them. */
+void upkeep_stop(struct upkeep *upkeep);
+
+#endif
