@@ -152,11 +152,17 @@ run: deps
 # ---- tests -----------------------------------------------------------------
 # Every tests/*/test_*.c is a program; the other .c files beside it are linked
 # into each of them. Every tests/*/test_*.sh is a program as it stands.
-TEST_DIRS := unit model store http api
+TEST_DIRS := unit model store http api fault
 TEST_SRC := $(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/test_*.c)))
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 TEST_SH := $(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/test_*.sh)))
-TEST_PARTS = $(filter-out $(TEST_SRC),$(sort $(wildcard $(dir $(1))*.c)))
+TEST_PARTS = $(filter-out $(TEST_SRC) $(SHIM_SRC),$(sort $(wildcard \
+	$(dir $(1))*.c)) $(if $(filter tests/fault/%,$(1)),$(HTTP_PARTS)))
+# the tests of crashes run authd as those of HTTP do
+HTTP_PARTS := tests/http/authd.c tests/http/client.c
+# what they preload into it
+SHIM_SRC := tests/fault/shim.c
+SHIM := $(BUILD)/tests/fault/shim.so
 # authd's parts can be tested without their main
 AUTHD_PARTS := $(filter-out cmd/authd/main.c,$(AUTHD_SRC))
 # programs that replace functions of the C library
@@ -171,14 +177,20 @@ $(BUILD)/$(1:.c=): $(call obj,$(1) $(call TEST_PARTS,$(1))) \
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$(LDFLAGS_$(basename $(notdir $(1)))) -o $$@ $$^ \
-		$$(CHECK_LIBS) $$(if $$(filter tests/http/%,$(1)),$$(CURL_LIBS)) \
+		$$(CHECK_LIBS) $$(if $$(filter tests/http/% tests/fault/%,$(1)),$$(CURL_LIBS)) \
 		$$(if $$(filter tests/unit/%,$(1)),$$(CIVETWEB_LIBS)) \
 		$$(CJSON_LIBS) $$(STATIC_NEEDS)
 endef
 $(foreach t,$(TEST_SRC),$(eval $(call test_program,$(t))))
 
+# without the sanitizers: it lives in whatever runtime its host has
+$(SHIM): $(SHIM_SRC) tests/fault/shim.h Makefile
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out $(SAN),$(ALL_CFLAGS)) -shared -o $@ $<
+
 .PHONY: tests
-tests: all examples $(TEST_BIN)
+tests: all examples $(TEST_BIN) $(SHIM)
 
 .PHONY: check
 check:
@@ -194,6 +206,19 @@ run-tests: tests
 	AUTHCTL_BIN=$(abspath $(BUILD)/bin/authctl) \
 	BUILD=$(abspath $(BUILD)) CC="$(CC)" SAN="$(SAN)" MAKE="$(MAKE)" \
 	VERSION=$(VERSION) tests/run.sh $(SELECTED)
+
+# each tells on its own lines ("# ...") what it did
+SOAK = AUTHD_BIN=$(abspath $(BUILD)/bin/authd) \
+	AUTHCTL_BIN=$(abspath $(BUILD)/bin/authctl) BUILD=$(abspath $(BUILD))
+.PHONY: soak
+soak: tests
+	@echo 'the power is cut 500 times'
+	$(Q)$(SOAK) ROUNDS=500 $(BUILD)/tests/fault/test_power_cut
+	@echo 'kill -9, 1,000 times, under load'
+	$(Q)$(SOAK) ROUNDS=1000 $(BUILD)/tests/http/test_crash
+	@echo '10,000 clients for a minute'
+	$(Q)$(SOAK) CLIENTS=10000 SOAK_SECONDS=60 \
+		$(BUILD)/tests/fault/test_contention
 
 .PHONY: check-asan
 check-asan:
@@ -300,6 +325,7 @@ help:
 	@echo 'make check-asan  the tests with AddressSanitizer and UBSan'
 	@echo 'make check-tsan  the tests with ThreadSanitizer'
 	@echo 'make model       the rotation rule proved with spin'
+	@echo 'make soak        power cuts, kill -9 and contention for long'
 	@echo 'make lint        clang-format, mandoc and shellcheck'
 	@echo 'make clean       remove build/'
 
