@@ -222,13 +222,13 @@ soak: tests
 
 .PHONY: check-asan
 check-asan:
-	$(Q)ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
+	$(Q)ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 \
 	$(MAKE) --no-print-directory check VARIANT=asan CFLAGS='-O1 -g'
 
 .PHONY: check-tsan
 check-tsan:
-	$(Q)TSAN_OPTIONS="suppressions=$(abspath tests/tsan.supp) $$TSAN_OPTIONS" \
+	$(Q)TSAN_OPTIONS="suppressions=$(abspath tests/tsan.supp) allocator_may_return_null=1 $$TSAN_OPTIONS" \
 	CK_FORK=no \
 	$(MAKE) --no-print-directory check VARIANT=tsan CFLAGS='-O1 -g'
 
