@@ -167,10 +167,10 @@ reload(struct server *server)
 		current_put(&server->current, old);
 		return;
 	}
+	keylog_note(next);
 	log_event(&next->log, "info", "reload", "restart_needed_for",
 	    *kept != '\0' ? kept : NULL, NULL);
 	warn_exposed(next);
-	keylog_note(next);
 	current_put(&server->current, old);
 	current_swap(&server->current, next);
 }

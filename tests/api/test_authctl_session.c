@@ -1,0 +1,166 @@
+/*
+ * authctl session, audit and purge: their words, and what they say when there
+ * is nothing. What they do to a running authd is in tests/http.
+ */
+#include <check.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[32];
+static char output[16384];
+
+static void
+setup(void)
+{
+	strcpy(folder, "/tmp/authctl-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static void
+teardown(void)
+{
+	ck_assert_int_eq(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+/* In the folder, with the defaults; the words are plain. Exit status. */
+static int
+ctl(const char *words)
+{
+	char line[512];
+	size_t len;
+	FILE *from;
+	int status;
+
+	snprintf(line, sizeof(line),
+	    "cd %s && echo correct horse battery | \"$AUTHCTL_BIN\" %s 2>&1",
+	    folder, words);
+	from = popen(line, "r");
+	ck_assert_ptr_nonnull(from);
+	len = fread(output, 1, sizeof(output) - 1, from);
+	output[len] = '\0';
+	status = pclose(from);
+	ck_assert_msg(WIFEXITED(status), "died: %s", output);
+	return WEXITSTATUS(status);
+}
+
+static void
+path_of(const char *name, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s/%s", folder, name);
+}
+
+static void
+add_ann(void)
+{
+	ck_assert_msg(
+	    ctl("user add ann --email ann@example.org") == 0, "%s", output);
+}
+
+START_TEST(wrong_words_are_usage)
+{
+	static const char *const words[] = { "session", "session list",
+		"session revoke", "session revoke xyz ann",
+		"session revoke --user", "session list ann bob",
+		"session explode ann", "audit", "audit explode",
+		"audit list --after x", "audit list --limit 0",
+		"audit list --limit=-1", "audit verify --head 1",
+		"audit verify --head 1:zz", "audit export", "audit export f",
+		"audit export --upto 1", "audit export f --upto 0",
+		"audit export f --before soon",
+		"audit export f --before 2026-01-01 --upto 3",
+		"audit export f g --upto 3", "purge all" };
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		ck_assert_msg(ctl(words[i]) == 2, "%s: %s", words[i], output);
+	path_of("authd.db", path, sizeof(path));
+	ck_assert_int_ne(access(path, F_OK), 0);
+	path_of("authd.keys", path, sizeof(path));
+	ck_assert_int_ne(access(path, F_OK), 0);
+}
+END_TEST
+
+START_TEST(nothing_is_there)
+{
+	ck_assert_int_eq(ctl("session list ann"), 1); /* no database */
+	add_ann();
+	ck_assert_int_eq(ctl("session list ann"), 0);
+	ck_assert_str_eq(output, "");
+	ck_assert_int_eq(ctl("session list -- ann"), 0);
+	ck_assert_int_eq(ctl("session list nobody"), 1);
+	ck_assert_int_eq(
+	    ctl("session revoke 00112233445566778899aabbccddeeff"), 1);
+	ck_assert_ptr_nonnull(strstr(output, "no such session"));
+	ck_assert_int_eq(ctl("session revoke 0011"), 2);
+	ck_assert_int_eq(ctl("session revoke --user ann"), 0);
+	ck_assert_str_eq(output, "0 ended\n");
+	ck_assert_int_eq(ctl("session revoke '--user=#1'"), 0);
+	ck_assert_int_eq(ctl("purge"), 0);
+	ck_assert_str_eq(output, "0 removed\n");
+}
+END_TEST
+
+START_TEST(acts_are_chained)
+{
+	add_ann();
+	ck_assert_int_eq(ctl("user disable ann"), 0);
+	ck_assert_int_eq(ctl("user roles '#1' user,admin"), 0);
+	ck_assert_int_eq(ctl("audit list"), 0);
+	ck_assert_ptr_nonnull(strstr(output, "\tsignup\t1\t-\t-\t1\t"));
+	ck_assert_ptr_nonnull(strstr(output, "\tdisable\t1\t"));
+	ck_assert_ptr_nonnull(strstr(output, "\troles\t1\t"));
+	ck_assert_int_eq(ctl("audit verify"), 0);
+	ck_assert_int_eq(strncmp(output, "records 3\nhead 3:", 17), 0);
+}
+END_TEST
+
+START_TEST(no_keys_no_acts)
+{
+	char path[64];
+
+	add_ann();
+	path_of("authd.keys", path, sizeof(path));
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(ctl("user disable ann"), 1);
+	ck_assert_ptr_nonnull(strstr(output, "authd.keys"));
+	ck_assert_int_eq(ctl("user add bob --email bob@example.org"), 1);
+	/* other keys than those of the database would break the chain */
+	ck_assert_int_ne(access(path, F_OK), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("authctl_session");
+	TCase *tcase = tcase_create("authctl_session");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tcase, 120);
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, wrong_words_are_usage);
+	tcase_add_test(tcase, nothing_is_there);
+	tcase_add_test(tcase, acts_are_chained);
+	tcase_add_test(tcase, no_keys_no_acts);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,277 @@
+/*
+ * The audit log of a walk through the product: what stands in it, and that
+ * whoever changes the database behind authd's back is found out.
+ */
+#include "client.h"
+
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct authd server;
+static struct run r;
+
+/* Each test has a server and a log of its own. */
+static void
+begin(void)
+{
+	authd_make(&server, "");
+	authd_start(&server);
+}
+
+static void
+sql(const char *statement)
+{
+	char path[128];
+	sqlite3 *db;
+
+	authd_path(&server, "authd.db", path, sizeof(path));
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 10000);
+	/* who can write the database can do this too */
+	ck_assert_int_eq(sqlite3_exec(db,
+			     "DROP TRIGGER IF EXISTS audit_stays;"
+			     "DROP TRIGGER IF EXISTS audit_is_cut",
+			     NULL, NULL, NULL),
+	    SQLITE_OK);
+	ck_assert_msg(
+	    sqlite3_exec(db, statement, NULL, NULL, NULL) == SQLITE_OK,
+	    "%s: %s", statement, sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+static void
+verify(const char *head)
+{
+	authctl(&server, &r, "", "audit", "verify",
+	    head != NULL ? "--head" : NULL, head, NULL);
+}
+
+static void
+is_whole(void)
+{
+	verify(NULL);
+	ck_assert_msg(r.status == 0, "%s", r.out);
+}
+
+static void
+is_bad(long seq)
+{
+	char record[32];
+
+	verify(NULL);
+	snprintf(record, sizeof(record), "record %ld:", seq);
+	ck_assert_int_eq(r.status, 1);
+	ck_assert_msg(
+	    strstr(r.out, record) != NULL, "not %s but %s", record, r.out);
+}
+
+static void
+has(const char *part)
+{
+	ck_assert_msg(strstr(r.out, part) != NULL, "no %s in\n%s", part, r.out);
+}
+
+/* Records of everything, and the number of the last. */
+static void
+walk(void)
+{
+	struct answer a;
+	struct pair p;
+
+	sign_up(&server, "ann");
+	try_sign_in(&a, &server, "ann", "wrong password");
+	sign_in(&server, "ann", &p);
+	ask(&a, &server, "POST", "/api/auth/signout", "{\"scope\":\"global\"}",
+	    NULL);
+	has_status(&a, 400);
+	refresh_ok(&server, p.refresh, NULL, "rotated", &p);
+	authctl(
+	    &server, &r, "", "user", "roles", "ann", "user,moderator", NULL);
+	ck_assert_int_eq(r.status, 0);
+	authctl(&server, &r, "", "user", "disable", "ann", NULL);
+	authctl(&server, &r, "", "user", "enable", "ann", NULL);
+	sign_in(&server, "ann", &p);
+	authctl(&server, &r, "", "session", "revoke", "--user", "ann", NULL);
+	ck_assert_int_eq(r.status, 0);
+}
+
+START_TEST(events_are_recorded)
+{
+	begin();
+	walk();
+	authd_stop(&server); /* writes down the failed ones */
+	authctl(&server, &r, "", "audit", "list", NULL);
+	ck_assert_int_eq(r.status, 0);
+	has("1\t");
+	has("\tkeys\t-\t-\t-\t1\tsecret,refresh-1\n");
+	has("\tsignup\t1\t");
+	has("\tsignin\t1\t");
+	has("\tsignin-failed\t1\t");
+	has("\troles\t1\t");
+	has("\tdisable\t1\t");
+	has("\tenable\t1\t");
+	has("\trevoke\t1\t");
+	ck_assert_ptr_null(strstr(r.out, "wrong password"));
+	ck_assert_ptr_null(strstr(r.out, PASSWORD));
+	ck_assert_ptr_null(strstr(r.out, SECRET));
+	is_whole();
+	authctl(&server, &r, "", "audit", "list", "--after", "1", "--limit",
+	    "1", NULL);
+	ck_assert_ptr_nonnull(strstr(r.out, "2\t"));
+	ck_assert_ptr_eq(strchr(r.out, '\n') + 1, r.out + strlen(r.out));
+	authd_remove(&server);
+}
+END_TEST
+
+static size_t
+count_of(const char *part)
+{
+	size_t n = 0;
+
+	authctl(&server, &r, "", "audit", "list", NULL);
+	for (const char *s = r.out; (s = strstr(s, part)) != NULL; s++)
+		n++;
+	return n;
+}
+
+START_TEST(a_change_of_keys_is_recorded_once)
+{
+	begin();
+	ck_assert_uint_eq(count_of("\tkeys\t"), 1);
+	walk();
+	authd_stop(&server);
+	authd_start(&server);
+	ck_assert_uint_eq(count_of("\tkeys\t"), 1);
+	authd_write(&server, "more.keys",
+	    "{\"keys\":[{\"kty\":\"oct\",\"use\":\"sig\",\"kid\":\"n1\","
+	    "\"key_ops\":[\"sign\",\"verify\"],"
+	    "\"alg\":\"HS256\",\"k\":"
+	    "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"},"
+	    "{\"kty\":\"oct\",\"use\":\"authtok-refresh\",\"kid\":\"1\","
+	    "\"key_ops\":[\"sign\",\"verify\"],"
+	    "\"k\":\"ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8\"}]}");
+	authd_write(&server, "authd.conf",
+	    "{\"listen\": \"127.0.0.1:0\", \"keys\": \"more.keys\"}");
+	ck_assert_int_eq(kill(server.pid, SIGHUP), 0);
+	authd_await_log(&server, "event=reload\n");
+	ck_assert_uint_eq(count_of("\tkeys\t"), 2);
+	ck_assert_ptr_null(strstr(authd_log(&server), "AAECAw"));
+	authd_remove(&server);
+}
+END_TEST
+
+START_TEST(tampering_is_found)
+{
+	begin();
+	walk();
+	authd_stop(&server);
+	is_whole();
+	sql("UPDATE audit SET user_id = 7 WHERE seq = 3");
+	is_bad(3);
+	sql("UPDATE audit SET user_id = 1 WHERE seq = 3");
+	is_whole();
+	sql("CREATE TABLE kept AS SELECT * FROM audit WHERE seq = 4");
+	sql("DELETE FROM audit WHERE seq = 4");
+	is_bad(4);
+	sql("INSERT INTO audit SELECT * FROM kept");
+	is_whole();
+	sql("UPDATE kept SET seq = (SELECT max(seq) + 1 FROM audit)");
+	sql("INSERT INTO audit SELECT * FROM kept");
+	authctl(&server, &r, "", "audit", "verify", NULL);
+	ck_assert_int_eq(r.status, 1);
+	has("inserted");
+	sql("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)");
+	is_whole();
+	authd_remove(&server);
+}
+END_TEST
+
+START_TEST(a_cut_off_tail_needs_a_known_head)
+{
+	char head[160];
+	const char *at;
+
+	begin();
+	walk();
+	authd_stop(&server);
+	is_whole();
+	at = strstr(r.out, "head ");
+	ck_assert_ptr_nonnull(at);
+	snprintf(
+	    head, sizeof(head), "%.*s", (int)strcspn(at + 5, "\n"), at + 5);
+	verify(head);
+	ck_assert_msg(r.status == 0, "%s", r.out);
+	sql("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)");
+	is_whole(); /* nobody could tell from the rest */
+	verify(head);
+	ck_assert_int_eq(r.status, 1);
+	has("cut off");
+	verify("1:00");
+	ck_assert_int_eq(r.status, 2);
+	authd_remove(&server);
+}
+END_TEST
+
+START_TEST(old_records_are_exported_and_cut)
+{
+	char path[128], line[2048];
+	FILE *file;
+	int lines = 0;
+
+	begin();
+	walk();
+	authctl(&server, &r, "", "audit", "export", "old.json", "--upto", "4",
+	    NULL);
+	ck_assert_msg(r.status == 0, "%s", r.out);
+	authd_path(&server, "old.json", path, sizeof(path));
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file) != NULL) {
+		snprintf(path, sizeof(path), "{\"seq\":%d,", ++lines);
+		ck_assert_int_eq(strncmp(line, path, strlen(path)), 0);
+	}
+	fclose(file);
+	ck_assert_int_eq(lines, 4);
+	authctl(&server, &r, "", "audit", "list", "--limit", "1", NULL);
+	ck_assert_int_eq(strncmp(r.out, "5\t", 2), 0);
+	is_whole();
+	/* an export is never overwritten, and nothing is cut then */
+	authctl(&server, &r, "", "audit", "export", "old.json", "--upto", "5",
+	    NULL);
+	ck_assert_int_eq(r.status, 1);
+	authctl(&server, &r, "", "audit", "export", "x.json", "--upto",
+	    "100000", NULL);
+	ck_assert_int_eq(r.status, 1);
+	authctl(&server, &r, "", "audit", "export", "x.json", "--before",
+	    "2001-01-01", NULL);
+	ck_assert_int_eq(r.status, 0);
+	has("nothing");
+	authctl(&server, &r, "", "audit", "export", "y.json", "--before",
+	    "2100-01-01T00:00:00Z", NULL);
+	ck_assert_msg(r.status == 0, "%s", r.out);
+	authctl(&server, &r, "", "audit", "list", NULL); /* the newest stays */
+	ck_assert_ptr_eq(strchr(r.out, '\n') + 1, r.out + strlen(r.out));
+	sign_up(&server, "bob");
+	is_whole();
+	sql("UPDATE audit SET user_id = user_id + 1");
+	authctl(&server, &r, "", "audit", "export", "z.json", "--before",
+	    "2100-01-01", NULL);
+	ck_assert_int_eq(r.status, 1);
+	has("nothing was cut");
+	authd_remove(&server);
+}
+END_TEST
+
+int
+main(void)
+{
+	const TTest *const tests[] = { events_are_recorded,
+		a_change_of_keys_is_recorded_once, tampering_is_found,
+		a_cut_off_tail_needs_a_known_head,
+		old_records_are_exported_and_cut, NULL };
+
+	return run_tests("audit", NULL, NULL, tests);
+}
