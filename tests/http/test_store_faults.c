@@ -64,7 +64,8 @@ START_TEST(a_newer_database_is_refused)
 	sql(&d, "PRAGMA user_version = 9999");
 	does_not_start(&d, NULL, "version 9999");
 	ck_assert_ptr_nonnull(strstr(authd_log(&d), "authd.db"));
-	sql(&d, "PRAGMA user_version = 1"); /* nothing was done to it */
+	/* nothing was done to it */
+	sql(&d, "PRAGMA user_version = 2");
 	authd_start(&d);
 	sign_in(&d, "ann", &p);
 	authd_remove(&d);
