@@ -208,7 +208,7 @@ run-tests: tests
 	VERSION=$(VERSION) tests/run.sh $(SELECTED)
 
 # each tells on its own lines ("# ...") what it did
-SOAK = AUTHD_BIN=$(abspath $(BUILD)/bin/authd) \
+SOAK = CK_TIMEOUT_MULTIPLIER=40 AUTHD_BIN=$(abspath $(BUILD)/bin/authd) \
 	AUTHCTL_BIN=$(abspath $(BUILD)/bin/authctl) BUILD=$(abspath $(BUILD))
 .PHONY: soak
 soak: tests

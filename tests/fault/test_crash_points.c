@@ -48,6 +48,16 @@ close_world(void)
 	world_remove(&world);
 }
 
+/* A record is there with its act or not at all: no crash bends the chain. */
+static void
+look_at_audit(void)
+{
+	struct run run;
+
+	authctl(&world.server, &run, "", "audit", "verify", NULL);
+	ck_assert_msg(run.status == 0, "%d: %s", run.status, run.out);
+}
+
 /*
  * Do act with death before call n, for n from 1; then look, over a new authd.
  * act says whether it was acknowledged.
@@ -69,6 +79,7 @@ at_every_call(const char *what, unsigned least, bool (*act)(unsigned n),
 		ck_assert(killed || acknowledged);
 		restart();
 		look(n, acknowledged);
+		look_at_audit();
 	}
 	n -= 2;
 	ck_assert_msg(n >= least, "%s: the library saw %u calls", what, n);
@@ -260,6 +271,49 @@ START_TEST(disabled_users_stay_out)
 }
 END_TEST
 
+static int
+sign_out_guest(void)
+{
+	struct answer a;
+	char body[256];
+
+	snprintf(body, sizeof(body), "{\"refreshToken\":\"%s\"}",
+	    guest.pair.refresh);
+	return post(&a, &world, "/api/auth/signout", body, NULL);
+}
+
+static bool
+act_sign_out(unsigned n)
+{
+	open_guest(n);
+	return sign_out_guest() == 200;
+}
+
+/* Refresh and access token live and die together, restart or not. */
+static void
+look_sign_out(unsigned n, bool acknowledged)
+{
+	struct answer a;
+
+	(void)n;
+	holder_refresh(&guest, &world, &a);
+	if (a.status == 200 && !acknowledged) {
+		get(&a, &world.server, "/api/test/user", guest.pair.access);
+		is_text(&a, "User Content.");
+		ck_assert_int_eq(sign_out_guest(), 200);
+		holder_refresh(&guest, &world, &a);
+	}
+	is_error(&a, 403, NOT_IN_DATABASE);
+	get(&a, &world.server, "/api/test/user", guest.pair.access);
+	is_error(&a, 401, UNAUTHORIZED);
+}
+
+START_TEST(signed_out_stays_out)
+{
+	at_every_call("sign-out", 3, act_sign_out, look_sign_out);
+}
+END_TEST
+
 /* ---- without an act -------------------------------------------------------- */
 
 static bool
@@ -325,7 +379,8 @@ main(void)
 	const TTest *const tests[] = { refresh_with_a_retry_key,
 		refresh_without_a_retry_key, sign_up_is_whole_or_absent,
 		sign_in_opens_a_session_or_none, disabled_users_stay_out,
-		death_while_stopping, death_in_the_first_start, NULL };
+		signed_out_stays_out, death_while_stopping,
+		death_in_the_first_start, NULL };
 
 	return run_tests("crash points", NULL, NULL, tests);
 }
