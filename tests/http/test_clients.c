@@ -38,6 +38,8 @@ static struct {
 	unsigned port;
 	pthread_t thread;
 	pthread_mutex_t lock;
+	pthread_cond_t fewer;
+	unsigned serving; /* connections, each with its thread */
 	unsigned random;
 	size_t late_len; /* a request that comes again later */
 	unsigned late_in;
@@ -185,7 +187,19 @@ serve(void *arg)
 	late_ones(answer);
 	free(request);
 	free(answer);
+	pthread_mutex_lock(&proxy.lock);
+	proxy.serving--;
+	pthread_cond_signal(&proxy.fewer);
+	pthread_mutex_unlock(&proxy.lock);
 	return NULL;
+}
+
+static void
+one_more(void)
+{
+	pthread_mutex_lock(&proxy.lock);
+	proxy.serving++;
+	pthread_mutex_unlock(&proxy.lock);
 }
 
 static void *
@@ -197,10 +211,12 @@ accept_all(void *arg)
 
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	while ((fd = accept4(proxy.listener, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-		if (pthread_create(
-			&thread, &detached, serve, (void *)(intptr_t)fd) != 0)
-			close(fd);
+	while ((fd = accept4(proxy.listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		one_more();
+		ck_assert_int_eq(pthread_create(&thread, &detached, serve,
+				     (void *)(intptr_t)fd),
+		    0);
+	}
 	pthread_attr_destroy(&detached);
 	return arg;
 }
@@ -213,6 +229,7 @@ proxy_start(void)
 	socklen_t len = sizeof(at);
 
 	pthread_mutex_init(&proxy.lock, NULL);
+	pthread_cond_init(&proxy.fewer, NULL);
 	proxy.random = 20260131;
 	proxy.late_len = 0;
 	for (int i = 0; i < FATES; i++)
@@ -235,6 +252,12 @@ proxy_stop(void)
 	shutdown(proxy.listener, SHUT_RDWR);
 	pthread_join(proxy.thread, NULL);
 	close(proxy.listener);
+	pthread_mutex_lock(&proxy.lock);
+	while (proxy.serving > 0)
+		pthread_cond_wait(&proxy.fewer, &proxy.lock);
+	pthread_mutex_unlock(&proxy.lock);
+	pthread_cond_destroy(&proxy.fewer);
+	pthread_mutex_destroy(&proxy.lock);
 }
 
 static void
