@@ -229,6 +229,7 @@ disable_guest(void)
 	world_shim_on(&world, false);
 	authctl(&world.server, &run, "", "user", "disable", guest.name, NULL);
 	world_shim_off();
+	world.other_died = run.status == 128 + SIGKILL;
 	ck_assert_msg(run.status == 0 || run.status == 128 + 9, "%s", run.out);
 	return run.status == 0;
 }

@@ -98,6 +98,7 @@ act_disable(void)
 	world_shim_on(&world, true);
 	authctl(&world.server, &run, "", "user", "disable", h->name, NULL);
 	world_shim_off();
+	world.other_died |= run.status == 128 + SIGKILL;
 	dead_count += run.status == 0;
 }
 

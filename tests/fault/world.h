@@ -11,6 +11,7 @@
 struct world {
 	struct authd server;
 	struct shim_control *control;
+	bool other_died; /* a program beside authd was killed by the library */
 	char control_path[96];
 	char log_path[96]; /* of the library */
 };
@@ -25,7 +26,10 @@ void world_shim_off(void);
 void world_start(struct world *w, bool shim, bool log);
 /* From now on: die before call n; 0: live. */
 void world_arm(struct world *w, unsigned n);
-/* Ended by the library (true), or alive and killed now. */
+/*
+ * Ended by the library (true), or alive and killed now. When the count was
+ * reached and nobody else died of it, authd must be dying by itself.
+ */
 bool world_killed(struct world *w);
 /* A number of the environment, or the one given. */
 unsigned number_of(const char *variable, unsigned otherwise);
