@@ -64,11 +64,13 @@ struct authtok_signup {
 	size_t password_len;
 	size_t role_count; /* 0: "user" */
 	const char *const *roles;
+	const struct authtok_client *client; /* for the audit log; NULL: none */
 };
 
-#define AUTHTOK_SIGNUP_INIT                                                 \
-	{                                                                   \
-		sizeof(struct authtok_signup), NULL, NULL, NULL, 0, 0, NULL \
+#define AUTHTOK_SIGNUP_INIT                                                  \
+	{                                                                    \
+		sizeof(struct authtok_signup), NULL, NULL, NULL, 0, 0, NULL, \
+		    NULL                                                     \
 	}
 
 /*

@@ -148,8 +148,7 @@ authtok_user_change_password(const struct authtok_accounts *accounts,
 	    (end != AUTHTOK_END_NONE && end != AUTHTOK_END_OTHERS &&
 		end != AUTHTOK_END_ALL) ||
 	    (end == AUTHTOK_END_OTHERS && keep == NULL) ||
-	    (client != NULL &&
-		!at_input_ok(client, client->size, sizeof(*client))))
+	    !at_accounts_client_ok(client))
 		return AUTHTOK_EINVAL;
 	err = change_password(&change, id, ret_wait);
 	at_wipe(&change, sizeof(change));

@@ -48,6 +48,14 @@ at_copy(char *out, size_t size, const char *text)
 	out[len] = '\0';
 }
 
+/* Whether a caller's client, which may be NULL, can be read. */
+static inline bool
+at_accounts_client_ok(const struct authtok_client *client)
+{
+	return client == NULL ||
+	    at_input_ok(client, client->size, sizeof(*client));
+}
+
 bool at_roles_have(const struct at_roles *roles, const char *name);
 
 /* Form, length and commonness of a new password. name and email may be NULL.

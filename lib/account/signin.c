@@ -147,8 +147,7 @@ authtok_signin(const struct authtok_accounts *accounts,
 	if (accounts == NULL || sessions == NULL || name == NULL ||
 	    (password == NULL && password_len > 0) || ret_tokens == NULL ||
 	    ret_tokens->size < sizeof(*ret_tokens) ||
-	    (client != NULL &&
-		!at_input_ok(client, client->size, sizeof(*client))))
+	    !at_accounts_client_ok(client))
 		return AUTHTOK_EINVAL;
 	if (password == NULL)
 		try.password = "";

@@ -9,14 +9,21 @@
 
 #include <string.h>
 
+static bool
+well_formed(const struct authtok_signup *request)
+{
+	return request != NULL &&
+	    at_input_ok(request, request->size, sizeof(*request)) &&
+	    request->name != NULL && request->email != NULL &&
+	    (request->password != NULL || request->password_len == 0) &&
+	    (request->roles != NULL || request->role_count == 0) &&
+	    at_accounts_client_ok(request->client);
+}
+
 static enum authtok_err
 check_request(const struct authtok_signup *request)
 {
-	if (request == NULL ||
-	    !at_input_ok(request, request->size, sizeof(*request)) ||
-	    request->name == NULL || request->email == NULL ||
-	    (request->password == NULL && request->password_len > 0) ||
-	    (request->roles == NULL && request->role_count > 0))
+	if (!well_formed(request))
 		return AUTHTOK_EINVAL;
 	if (!at_name_valid(request->name))
 		return AUTHTOK_ENAMEFMT;
@@ -85,6 +92,7 @@ sign_up(const struct authtok_accounts *accounts, const struct at_roles *allowed,
 	user.created_at = authtok_now(accounts->engine);
 	at_deed_begin(accounts, AUTHTOK_EVENT_SIGNUP, 0, &deed);
 	at_deed_roles(&deed, &user);
+	at_deed_client(&deed, request->client);
 	err = store->ops->user_create(store->ctx, &user, &deed.act, ret_id);
 	at_wipe(&user, sizeof(user));
 	return err;

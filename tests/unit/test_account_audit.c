@@ -43,6 +43,44 @@ START_TEST(sign_up_and_user_add)
 }
 END_TEST
 
+/* Where it came from, also when that was forged to bend the log. */
+START_TEST(sign_up_of_a_client)
+{
+	struct authtok_signup request = AUTHTOK_SIGNUP_INIT;
+	struct authtok_client client = AUTHTOK_CLIENT_INIT;
+	int64_t id;
+
+	request.name = "anna";
+	request.email = "anna@example.org";
+	request.password = PASSWORD;
+	request.password_len = strlen(PASSWORD);
+	request.client = &client;
+	client.size--;
+	ck_assert_int_eq(
+	    authtok_signup(accounts, &request, NULL, &id), AUTHTOK_EINVAL);
+	client.size++;
+	client.address = HERE;
+	ck_assert_int_eq(
+	    authtok_signup(accounts, &request, NULL, &id), AUTHTOK_OK);
+	ck_assert_str_eq(
+	    newest(1, AUTHTOK_EVENT_SIGNUP, id, "user")->address, HERE);
+	request.name = "bert";
+	request.email = "bert@example.org";
+	client.address = "1.2.3.4\n5";
+	ck_assert_int_eq(
+	    authtok_user_add(accounts, &request, NULL, &id), AUTHTOK_OK);
+	ck_assert_str_eq(
+	    newest(2, AUTHTOK_EVENT_SIGNUP, id, "user")->address, "1.2.3.4?5");
+	request.name = "carl";
+	request.email = "carl@example.org";
+	client.address = NULL;
+	ck_assert_int_eq(
+	    authtok_signup(accounts, &request, NULL, &id), AUTHTOK_OK);
+	ck_assert_str_eq(
+	    newest(3, AUTHTOK_EVENT_SIGNUP, id, "user")->address, "");
+}
+END_TEST
+
 START_TEST(administration)
 {
 	static const char *const roles[] = { "moderator", "admin" };
@@ -365,6 +403,7 @@ main(void)
 
 	tcase_add_checked_fixture(tcase, set_up_log, tear_down_log);
 	tcase_add_test(tcase, sign_up_and_user_add);
+	tcase_add_test(tcase, sign_up_of_a_client);
 	tcase_add_test(tcase, administration);
 	tcase_add_test(tcase, what_changes_nothing_leaves_nothing);
 	tcase_add_test(tcase, ones_own_change);
