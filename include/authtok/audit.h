@@ -19,19 +19,27 @@ extern "C" {
 
 /* Values are ABI and stand in databases: never renumbered. */
 enum authtok_event {
-	AUTHTOK_EVENT_SIGNUP = 1,
+	AUTHTOK_EVENT_SIGNUP = 1, /* detail: the roles */
 	AUTHTOK_EVENT_SIGNIN = 2,
-	AUTHTOK_EVENT_SIGNIN_FAILED = 3, /* count of them; detail: the name */
-	AUTHTOK_EVENT_REUSE = 4,         /* a session ended by R6 */
-	AUTHTOK_EVENT_FORWARD = 5,       /* R5: the store had been behind */
-	AUTHTOK_EVENT_SIGNOUT = 6,       /* detail: local, others, global */
-	AUTHTOK_EVENT_REVOKE = 7, /* a session, by its user or an admin */
+	/*
+	 * count of them within the minute of at; address: the network; detail:
+	 * the user's name, "" when it was no user's. What found no room in
+	 * memory is counted in one record: nobody's, without a network, detail
+	 * "others", and at is the minute of the first.
+	 */
+	AUTHTOK_EVENT_SIGNIN_FAILED = 3,
+	AUTHTOK_EVENT_REUSE = 4,   /* a session ended by R6 */
+	AUTHTOK_EVENT_FORWARD = 5, /* R5: the store had been behind */
+	AUTHTOK_EVENT_SIGNOUT = 6, /* detail: local, others, global */
+	/* by its user or an admin: a session, or, without one, detail: others,
+	 * all */
+	AUTHTOK_EVENT_REVOKE = 7,
 	AUTHTOK_EVENT_PASSWORD = 8,
 	AUTHTOK_EVENT_ROLES = 9, /* detail: the new ones */
 	AUTHTOK_EVENT_DISABLE = 10,
 	AUTHTOK_EVENT_ENABLE = 11,
-	AUTHTOK_EVENT_DELETE = 12,
-	AUTHTOK_EVENT_KEYS = 13, /* detail: key ids in use */
+	AUTHTOK_EVENT_DELETE = 12, /* detail: the name */
+	AUTHTOK_EVENT_KEYS = 13,   /* detail: key ids in use */
 };
 
 /* "signup", "signin-failed", ...; "?" for a number that is no event. */

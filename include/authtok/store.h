@@ -119,7 +119,7 @@ struct authtok_audit_record {
  * Sets record->mac (and key) from the mac of the record before it, for the
  * first one AUTHTOK_MAC_LEN zero bytes. Lent to the backend, which calls it
  * inside its transaction, when all else of the record is set. An error
- * undoes the transaction.
+ * undoes the transaction, and the operation returns that very error.
  */
 typedef enum authtok_err authtok_chain(void *arg,
     const uint8_t previous[AUTHTOK_MAC_LEN],

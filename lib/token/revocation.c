@@ -7,7 +7,8 @@
  * of two tables, and `turn` says which one counts. A reader that was overtaken
  * by that sees another turn after its search than before it, and searches
  * again. Memory that a reader might still look at is never freed before the
- * set; tables double, so what is kept is less than twice the largest.
+ * set; a table is replaced by one of at least twice its size, so what is kept
+ * is less than four times the largest.
  *
  * Every load is an acquire and every store a release: whoever sees a place as a
  * rebuild left it sees the turn that came before that rebuild.
