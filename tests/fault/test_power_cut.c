@@ -81,25 +81,26 @@ act_sign_in(void)
 static void
 act_disable(void)
 {
-	struct holder *h = &dead[dead_count % DEAD_MAX];
+	struct holder h = { .keyed = any(2) == 0 };
 	struct answer a;
 	struct run run;
 	char body[256];
 
-	*h = (struct holder){ .keyed = any(2) == 0 };
-	snprintf(h->name, sizeof(h->name), "dead%u-%u", seed, dead_count);
-	if (try_sign_up(&a, &world, h->name) != 200)
+	snprintf(h.name, sizeof(h.name), "dead%u-%u", seed, dead_count);
+	if (try_sign_up(&a, &world, h.name) != 200)
 		return;
 	snprintf(body, sizeof(body),
-	    "{\"username\":\"%s\",\"password\":\"" PASSWORD "\"}", h->name);
+	    "{\"username\":\"%s\",\"password\":\"" PASSWORD "\"}", h.name);
 	if (post(&a, &world, SIGNIN, body, NULL) != 200)
 		return;
-	take_pair(&a, &h->pair);
+	take_pair(&a, &h.pair);
 	world_shim_on(&world, true);
-	authctl(&world.server, &run, "", "user", "disable", h->name, NULL);
+	authctl(&world.server, &run, "", "user", "disable", h.name, NULL);
 	world_shim_off();
 	world.other_died |= run.status == 128 + SIGKILL;
-	dead_count += run.status == 0;
+	/* only one whose end was acknowledged takes a place */
+	if (run.status == 0)
+		dead[dead_count++ % DEAD_MAX] = h;
 }
 
 static void
