@@ -95,11 +95,13 @@ signup(struct call *call, const struct signup *signup)
 void
 route_signup(struct call *call)
 {
+	const struct authtok_client client = part_client(call);
 	struct signup request = { .request = AUTHTOK_SIGNUP_INIT };
 	cJSON *body;
 
 	if (!part_body(call, &body))
 		return;
+	request.request.client = &client;
 	if (take_signup(call, body, &request))
 		signup(call, &request);
 	body_free(body);

@@ -107,7 +107,7 @@ START_TEST(events_are_recorded)
 	ck_assert_int_eq(r.status, 0);
 	has("1\t");
 	has("\tkeys\t-\t-\t-\t1\tsecret,refresh-1\n");
-	has("\tsignup\t1\t");
+	has("\tsignup\t1\t-\t127.0.0.1\t");
 	has("\tsignin\t1\t");
 	has("\tsignin-failed\t1\t");
 	has("\troles\t1\t");
