@@ -33,10 +33,12 @@ int main(void)
 	return 0;
 }
 C
+	# shellcheck disable=SC2046,SC2086 # lists of words
 	$CC $SAN -o "$tmp/shared" "$tmp/ten.c" \
 		$(pkg-config --cflags --libs authtok)
 	said=$(LD_LIBRARY_PATH="$tmp/usr/lib" "$tmp/shared")
 	[ -n "$said" ] || { echo "the program said nothing"; return 1; }
+	# shellcheck disable=SC2046,SC2086 # lists of words
 	$CC $SAN -Iinclude -o "$tmp/sessions" examples/sessions.c \
 		$(pkg-config --cflags --libs authtok-account authtok-sqlite) \
 		-Wl,-rpath,"$tmp/usr/lib"
@@ -44,6 +46,7 @@ C
 		{ cat "$tmp/out"; return 1; }
 	grep -q '^refreshed: rotated$' "$tmp/out"
 	rm "$tmp/usr/lib/libauthtok.so"
+	# shellcheck disable=SC2046,SC2086 # lists of words
 	$CC $SAN -o "$tmp/static" "$tmp/ten.c" \
 		$(pkg-config --static --cflags --libs authtok)
 	[ "$("$tmp/static")" = "$said" ] || { echo "static differs"; return 1; }

@@ -5,17 +5,20 @@
 set -eu
 rc=0
 mandoc -T lint -W warning man/*.[1-9] || rc=1
+# shellcheck disable=SC2013 # one word a line
 for symbol in $(cat lib/*.sym); do
 	grep -qsE "^\.(Nm|Fn|Fo) $symbol( |\$)" man/*.3 ||
 		{ echo "no manual page names $symbol"; rc=1; }
 done
 # names in the pages that no list has
+# shellcheck disable=SC2013 # one word a line
 for symbol in $(sed -nE 's/^\.(Fn|Fo) (authtok_[a-z_0-9]+).*/\2/p' man/*.3 |
 	sort -u); do
 	grep -qx "$symbol" lib/*.sym ||
 		{ echo "the manual has $symbol, the library has not"; rc=1; }
 done
 # every page that is referred to exists, or is of the system
+# shellcheck disable=SC2013 # one word a line
 for ref in $(sed -nE 's/^\.Xr (auth[a-z.-]+) ([0-9]).*/\1.\2/p' man/*.[1-9] |
 	sort -u); do
 	[ -e "man/$ref" ] || { echo "no such page: $ref"; rc=1; }
