@@ -154,9 +154,11 @@ refuse_signin(
 		return;
 	}
 	reply_fail(call, uniform ? FAIL_CREDENTIALS : fail);
-	/* the operator may know what the client may not */
-	log_event(&call->app->log, "warn", "signin_failed", "name", name,
-	    "peer", call->client, "cause", reply_code(fail), NULL);
+	/* the operator may know what the client may not; but a name that nobody
+	 * has may be a password, typed into the wrong field */
+	log_event(&call->app->log, "warn", "signin_failed", "name",
+	    err == AUTHTOK_EUNKNOWN ? "?" : name, "peer", call->client, "cause",
+	    reply_code(fail), NULL);
 }
 
 static void

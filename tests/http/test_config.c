@@ -347,6 +347,8 @@ make_events(struct pair *first, struct pair *second)
 	try_sign_in(&a, &d, "ann", "a-wrong-secret-word");
 	try_sign_in(
 	    &a, &d, "evil\\nevent=fake user=root", "a-wrong-secret-word");
+	/* a password in the field of the name */
+	try_sign_in(&a, &d, "typed-into-the-wrong-field", "x");
 	refresh_ok(&d, first->refresh, "a-retry-key", "rotated", second);
 	get(&a, &d, "/api/test/user", first->access);
 	get(&a, &d, "/api/test/user", "a-forged-token");
@@ -378,8 +380,9 @@ static const char *
 log_of_events(const char *members)
 {
 	static const char *const secrets[] = { PASSWORD, "a-wrong-secret-word",
-		"a-retry-key", "a-forged-token", "a-token-in-a-query",
-		"a-forged-refresh-token", "$argon2", "0123456789" };
+		"typed-into-the-wrong-field", "a-retry-key", "a-forged-token",
+		"a-token-in-a-query", "a-forged-refresh-token", "$argon2",
+		"0123456789" };
 	struct pair first, second;
 	const char *log;
 	size_t i;
