@@ -220,6 +220,32 @@ soak: tests
 	$(Q)$(SOAK) CLIENTS=10000 SOAK_SECONDS=60 \
 		$(BUILD)/tests/fault/test_contention
 
+# ---- benchmarks ------------------------------------------------------------
+# Every tests/bench/bench_*.c is a program; the other .c files beside it are
+# linked into each. ONLY=name runs those whose names match, JSON=1 prints one
+# line of JSON a row.
+BENCH_SRC := $(sort $(wildcard tests/bench/bench_*.c))
+BENCH_BIN := $(BENCH_SRC:%.c=$(BUILD)/%)
+BENCH_PARTS := $(filter-out $(BENCH_SRC),$(sort $(wildcard tests/bench/*.c)))
+BENCH_SELECTED = $(foreach b,$(BENCH_BIN),$(if \
+	$(or $(if $(ONLY),,all),$(findstring $(ONLY),$(b))),$(b)))
+
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(BENCH_PARTS)) \
+		$(STATIC)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CIVETWEB_LIBS) $(STATIC_NEEDS) -lm
+
+.PHONY: bench
+bench: deps
+	$(Q)$(MAKE) --no-print-directory run-bench
+
+.PHONY: run-bench
+run-bench: all $(BENCH_SELECTED)
+	$(Q)bad=0; for b in $(BENCH_SELECTED); do \
+		AUTHD_BIN=$(abspath $(BUILD)/bin/authd) $$b $(if $(JSON),--json) \
+			|| bad=1; done; exit $$bad
+
 .PHONY: check-asan
 check-asan:
 	$(Q)ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 \
@@ -326,6 +352,7 @@ help:
 	@echo 'make check-tsan  the tests with ThreadSanitizer'
 	@echo 'make model       the rotation rule proved with spin'
 	@echo 'make soak        power cuts, kill -9 and contention for long'
+	@echo 'make bench       every path against its floor; ONLY=name, JSON=1'
 	@echo 'make lint        clang-format, mandoc and shellcheck'
 	@echo 'make clean       remove build/'
 
