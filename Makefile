@@ -260,15 +260,22 @@ check-tsan:
 
 # The rotation rule in Promela, searched by spin and compared with the C rule.
 COMPARE := $(BUILD)/tests/model/spin/compare
+TABLE := $(BUILD)/tests/model/spin/table
 .PHONY: model
 model:
 	@CC="$(CC)" .ci/deps model
-	$(Q)$(MAKE) --no-print-directory $(COMPARE)
+	$(Q)$(MAKE) --no-print-directory $(COMPARE) $(TABLE)
+	@echo 'The rule beside those of other systems, each searched by' \
+		'tests/model/walk.c; ours is lib/session/rotation.c:'
+	@echo
+	$(Q)$(TABLE)
+	@echo
 	$(Q)CC="$(CC)" BUILD=$(abspath $(BUILD)) COMPARE=$(abspath $(COMPARE)) \
 		tests/model/model.sh
 
-$(COMPARE): $(call obj,tests/model/spin/compare.c tests/model/rules.c) \
-		$(BUILD)/lib/libauthtok.a
+$(COMPARE) $(TABLE): $(BUILD)/tests/model/spin/%: \
+		$(BUILD)/obj/tests/model/spin/%.o $(call obj,$(addprefix \
+		tests/model/,rules.c walk.c systems.c)) $(BUILD)/lib/libauthtok.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CRYPTO_LIBS)

@@ -129,15 +129,19 @@ advance(struct authtok_session *next, const struct at_rotation_try *try)
 	remember(next, try);
 }
 
-/* R2 (true) or R3: the token is the parent of the current one. */
+/*
+ * R2 (true) or R3: the token is the parent of the current one. The leeway is
+ * for those who send no key: a keyed client that was overtaken by a thief
+ * without one would else be given the thief's child, and never find out.
+ */
 static bool
 repeats(const struct at_rotation_policy *policy,
     const struct authtok_session *row, const struct at_rotation_try *try)
 {
 	int64_t age = at_time_sub(try->now, row->rotated_at);
 
-	if (try->retry_mac != NULL && remembered(row, try->gen, try->retry_mac))
-		return true;
+	if (try->retry_mac != NULL)
+		return remembered(row, try->gen, try->retry_mac);
 	return !remembered(row, try->gen, NULL) && age >= -AT_CLOCK_BACK &&
 	    age <= policy->leeway;
 }

@@ -52,8 +52,8 @@
 #ifndef SPARE		/* R4 spares tokens until no request is under way */
 #define SPARE 1
 #endif
-#ifndef KEYLESS		/* the thief may send no retry key, too */
-#define KEYLESS 1
+#ifndef KEEPS		/* the thief may present a token again and again */
+#define KEEPS 1
 #endif
 #ifndef RING		/* retry keys remembered */
 #define RING 8
@@ -426,7 +426,8 @@ active proctype nature() {
 }
 
 #ifdef THIEF
-inline present(key) {
+/* keep: it will present the same token again, and ask for another answer */
+inline present(key, keep) {
 	decide(row, GEN(att), BRANCH(att), key);
 	printf("THIEF: retry key %d: ", key); tell(att);
 	commit();
@@ -434,8 +435,8 @@ inline present(key) {
 	:: SERVED ->
 		goes_on(aok, alast, att);
 		/* with a stock client's token it does as that does */
-		att = (STOCK -> att : T(next.g, next.b));
-		akey = THIEFKEY
+		att = (STOCK || keep -> att : T(next.g, next.b));
+		akey = (keep -> akey : THIEFKEY)
 	:: else -> att = NONE
 	fi;
 	scrub()
@@ -448,9 +449,11 @@ active proctype thief() {
 		printf("THIEF: copies T%d.%d\n", GEN(att), BRANCH(att))
 	}
 	do
-	:: d_step { att != NONE && ROOM && !QUIET -> present(akey) }
-#if KEYLESS
-	:: d_step { att != NONE && ROOM && !QUIET -> present(0) }
+	:: d_step { att != NONE && ROOM && !QUIET -> present(akey, 0) }
+	:: d_step { att != NONE && ROOM && !QUIET -> present(0, 0) }
+#if KEEPS
+	:: d_step { att != NONE && ROOM && !QUIET -> present(akey, 1) }
+	:: d_step { att != NONE && ROOM && !QUIET -> present(0, 1) }
 #endif
 	od
 }

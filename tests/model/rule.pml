@@ -62,6 +62,9 @@ inline scrub() {
 #ifdef R2_UNKEYED
 #define UNKEYED(r, n)		1
 #endif
+#ifdef R2_KEYED		/* the leeway is for all requests */
+#define BARE(k)			1
+#endif
 #ifdef R2_NEVER
 #define INTIME(r)		0
 #endif
@@ -131,12 +134,15 @@ inline scrub() {
 #ifndef UNKEYED		/* nothing is remembered for n */
 #define UNKEYED(r, n)		(r.ring[n] == 0)
 #endif
+#ifndef BARE		/* the request carries no key */
+#define BARE(k)			(k == 0)
+#endif
 #ifndef INTIME
 #define INTIME(r)		(LEEWAY && r.fresh)
 #endif
 #ifndef R2
 #define R2(r, n, tb, k)		(!STRICT && PARENT(r, n, tb) && \
-	(REPEATED(r, n, k) || (UNKEYED(r, n) && INTIME(r))))
+	(REPEATED(r, n, k) || (BARE(k) && UNKEYED(r, n) && INTIME(r))))
 #endif
 #ifndef R3
 #define R3(r, n, tb)		(!STRICT && PARENT(r, n, tb))

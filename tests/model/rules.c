@@ -91,7 +91,9 @@ model_specify(const struct model_policy *policy, const struct model_state *s,
 	}
 	match = key != 0 && in_ring(s, n, key);
 	if (n == s->gen - 1 && tb == s->parent && !policy->strict) {
-		if (match || (policy->leeway && fresh && !any_in_ring(s, n))) {
+		if (match ||
+		    (key == 0 && policy->leeway && fresh &&
+			!any_in_ring(s, n))) {
 			answer(r, MODEL_OK, 2, MODEL_TOKEN(s->gen, s->branch),
 			    false);
 			return;

@@ -122,6 +122,21 @@ model_initial(struct model_state *state)
 	state->floor = -1;
 }
 
+static void
+begin(const struct walk *k, struct model_state *state)
+{
+	model_initial(state);
+	if (k->policy->begin != NULL)
+		k->policy->begin(state);
+}
+
+static void
+tick(const struct walk *k, struct model_state *state)
+{
+	if (k->policy->tick != NULL)
+		k->policy->tick(state);
+}
+
 static bool
 room(const struct model_state *s)
 {
@@ -289,6 +304,7 @@ step_nature(struct walk *k, const struct world *w)
 	if (w->fresh && (k->sc->slow || w->out_count == 0)) {
 		n = *w;
 		n.fresh = 0;
+		tick(k, &n.srv);
 		reach(k, &n);
 	}
 	if (!request_out(w) && w->srv.floor != -1) {
@@ -307,22 +323,12 @@ step_nature(struct walk *k, const struct world *w)
 }
 
 static void
-step_thief(struct walk *k, const struct world *w)
+thief_presents(struct walk *k, const struct world *w, int16_t key)
 {
 	struct model_reply r;
 	struct world n = *w;
 
-	if (k->sc->thief && !w->stolen) {
-		n.att = w->tok;
-		n.stolen = 1;
-		n.akey = k->sc->steal_key ? w->pend : 0;
-		reach(k, &n);
-	}
-	if (w->att == -1 || !room(&w->srv) || (!k->sc->close && w->fresh))
-		return;
-	ask(k, &w->srv, w->fresh, w->att, w->akey != 0 ? w->akey : MODEL_THIEF,
-	    &r);
-	n = *w;
+	ask(k, &w->srv, w->fresh, w->att, key, &r);
 	n.srv = r.next;
 	n.snap = w->srv;
 	n.has_snap = 1;
@@ -340,6 +346,23 @@ step_thief(struct walk *k, const struct world *w)
 		n.att = -1;
 	}
 	reach(k, &n);
+}
+
+static void
+step_thief(struct walk *k, const struct world *w)
+{
+	struct world n = *w;
+
+	if (k->sc->thief && !w->stolen) {
+		n.att = w->tok;
+		n.stolen = 1;
+		n.akey = k->sc->steal_key ? w->pend : 0;
+		reach(k, &n);
+	}
+	if (w->att == -1 || !room(&w->srv) || (!k->sc->close && w->fresh))
+		return;
+	thief_presents(k, w, w->akey != 0 ? w->akey : MODEL_THIEF);
+	thief_presents(k, w, 0);
 }
 
 static void
@@ -361,7 +384,7 @@ explore(struct walk *k)
 	struct world w;
 
 	memset(&w, 0, sizeof(w));
-	model_initial(&w.srv);
+	begin(k, &w.srv);
 	w.att = w.vlast = w.alast = -1;
 	w.nkey = 1;
 	k->seen.size = sizeof(w);
@@ -411,6 +434,7 @@ quick_world(struct walk *k, const struct quick *w)
 	if (w->fresh && !w->owe) {
 		n = *w;
 		n.fresh = 0;
+		tick(k, &n.srv);
 		set_add(&k->seen, &n);
 	}
 	return true;
@@ -422,7 +446,7 @@ explore_quick(struct walk *k)
 	struct quick w;
 
 	memset(&w, 0, sizeof(w));
-	model_initial(&w.srv);
+	begin(k, &w.srv);
 	w.nkey = 1;
 	k->seen.size = sizeof(w);
 	set_add(&k->seen, &w);

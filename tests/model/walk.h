@@ -11,7 +11,7 @@
 
 #define MODEL_MAXTOK 7  /* rotations and replacements in one walk */
 #define MODEL_RING   8  /* retry keys remembered */
-#define MODEL_THIEF  99 /* the thief's own retry key */
+#define MODEL_THIEF  99 /* the thief's own retry key, when it sends one */
 #define MODEL_OUT    2  /* messages under way */
 
 /* A token, as the walk orders them: generation * 100 + branch. */
@@ -55,6 +55,9 @@ struct model_policy {
 	    const struct model_state *state, bool fresh, int16_t token,
 	    int16_t key, bool dead, struct model_reply *ret_reply);
 	void *arg;
+	/* or NULL: the leeway has passed; the first state is not model_initial's */
+	void (*tick)(struct model_state *state);
+	void (*begin)(struct model_state *state);
 };
 
 struct model_scenario {

@@ -206,6 +206,18 @@ START_TEST(client_with_a_key_has_no_leeway_to_hide_in)
 }
 END_TEST
 
+/* Not even from a thief who sends no key and is always first. */
+START_TEST(thief_without_a_key_is_exposed_inside_the_leeway)
+{
+	struct held thief = hold(), victim = hold();
+
+	use(&thief, NULL, AUTHTOK_ROTATED);
+	use(&victim, "own", AUTHTOK_REPLACED); /* at once */
+	world_refuse(&w, thief.text, NULL, AUTHTOK_EREUSED);
+	world_refuse(&w, victim.text, "own2", AUTHTOK_EREVOKED);
+}
+END_TEST
+
 /* A late duplicate with the key of its token is not taken for a theft. */
 START_TEST(late_duplicate_is_stale_and_harmless)
 {
@@ -434,6 +446,7 @@ add_thieves(Suite *suite)
 	tcase_add_test(tc, thief_second_is_exposed_when_both_have_refreshed);
 	tcase_add_test(tc, thief_who_went_on_is_exposed_by_the_victim);
 	tcase_add_test(tc, client_with_a_key_has_no_leeway_to_hide_in);
+	tcase_add_test(tc, thief_without_a_key_is_exposed_inside_the_leeway);
 	tcase_add_test(tc, genuine_old_token_may_end_its_own_session_only);
 	tcase_add_test(tc, forged_token_can_do_nothing);
 	suite_add_tcase(suite, tc);

@@ -191,13 +191,21 @@ START_TEST(r2_key_leaves_no_leeway_to_others)
 }
 END_TEST
 
-START_TEST(r2_unremembered_key_has_the_leeway)
+/* Else one who sends no key, and came first, would share its child with it. */
+START_TEST(r2_key_has_no_leeway)
 {
 	struct authtok_session row = fixture();
 
+	row.rotated_at = NOW;
+	ck_assert_int_eq(present(&balanced, &row, 4, 1, key(7)), AT_REPLACE);
+	row = fixture();
 	remember(&row, 3, 7); /* of another generation */
 	row.rotated_at = NOW;
-	ck_assert_int_eq(present(&balanced, &row, 4, 1, key(7)), AT_REPEAT);
+	ck_assert_int_eq(present(&balanced, &row, 4, 1, key(7)), AT_REPLACE);
+	row = fixture();
+	remember(&row, 3, 7);
+	row.rotated_at = NOW;
+	ck_assert_int_eq(present(&balanced, &row, 4, 1, NULL), AT_REPEAT);
 }
 END_TEST
 
@@ -550,7 +558,7 @@ add_rules(TCase *tc)
 	tcase_add_test(tc, r2_by_key_at_any_age);
 	tcase_add_test(tc, r2_key_is_compared_whole);
 	tcase_add_test(tc, r2_key_leaves_no_leeway_to_others);
-	tcase_add_test(tc, r2_unremembered_key_has_the_leeway);
+	tcase_add_test(tc, r2_key_has_no_leeway);
 	tcase_add_test(tc, r3_replaces_the_unused_child);
 	tcase_add_test(tc, r3_forgets_other_keys_of_that_generation);
 	tcase_add_test(tc, r3_only_for_the_parent_branch);
