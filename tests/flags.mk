@@ -3,3 +3,5 @@ LDFLAGS_test_verify = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 LDFLAGS_test_memory_nomem = -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
 # a machine where char has no sign
 $(BUILD)/obj/tests/unit/test_json_unsigned.o: override CFLAGS += -funsigned-char
+# the same, over all of authd
+LDFLAGS_test_content_alloc = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc

@@ -138,7 +138,7 @@ set_defaults(struct config *config, const char *dir)
 	config->free_account = 20;
 	config->free_prefix = 50;
 	config->delay_max = 30;
-	config->threads = 64;
+	config->threads = 128;
 	if (config->roles == NULL || config->signup_roles == NULL)
 		return false;
 	config->roles[0] = strdup("user");

@@ -7,6 +7,7 @@
 #include "authd/http_body.h"
 #include "authd/http_check.h"
 #include "authd/http_gate.h"
+#include "authd/http_guard.h"
 #include "authd/http_socket.h"
 #include "authd/http_text.h"
 
@@ -24,11 +25,14 @@
 
 #define REQUEST_TIMEOUT_MS   5000
 #define REQUEST_TIMEOUT_TEXT "5000"
-#define REQUESTS_PER_CONN    100
 #define LINGER_MS            500
 #define THREAD_START_WAIT_MS 5000
 #define DEFER_ACCEPT_S       30
-#define BUFFER_ALIGN         16 /* what malloc gives at least */
+#define STOP_READING_MS      1000 /* what still comes in, when we stop */
+/* short: who waits is to wait where the guard sees it, in the kernel */
+#define QUEUE        16
+#define QUEUE_TEXT   "16"
+#define BUFFER_ALIGN 16 /* what malloc gives at least */
 
 struct http_server {
 	struct http_options options;
@@ -36,11 +40,13 @@ struct http_server {
 	struct mg_context *ctx;
 	struct http_guard *guard;
 	unsigned port;
+	int listener; /* the library's, or -1 */
 	struct http_gate gate;
 };
 
 /* What we remember of each of the library's threads. */
 struct worker {
+	struct http_watch watch;
 	uintptr_t buffer; /* where its request buffer begins, 0 = not known */
 };
 
@@ -48,29 +54,31 @@ struct worker {
 struct exchange {
 	struct mg_connection *conn;
 	struct http_server *server;
+	struct worker *worker;
 	const struct mg_request_info *info;
-	struct http_head head;
 	unsigned long long length; /* of the body, when not chunked */
 	bool chunked;
 	bool body_tried;
 	bool body_done; /* nothing of the request is left unread */
+	struct http_head head;
 };
 
 /*
- * A connection's user data is a number, so that it needs no memory: how many
- * requests it carried, and in the lowest bit whether the current one was
- * answered.
+ * A connection's user data is no pointer, so that it needs no memory: whether
+ * the current request was answered.
  */
-static uintptr_t
-conn_number(const struct mg_connection *conn)
+static bool
+was_answered(const struct mg_connection *conn)
 {
-	return (uintptr_t)mg_get_user_connection_data(conn);
+	return mg_get_user_connection_data(conn) != NULL;
 }
 
 static void
-conn_set_number(const struct mg_connection *conn, uintptr_t number)
+set_answered(const struct mg_connection *conn, bool answered)
 {
-	mg_set_user_connection_data(conn, (void *)number);
+	static char yes;
+
+	mg_set_user_connection_data(conn, answered ? &yes : NULL);
 }
 
 static struct http_server *
@@ -85,6 +93,20 @@ peer_of(const struct mg_request_info *info, struct http_peer *peer)
 	snprintf(peer->addr, sizeof(peer->addr), "%s", info->remote_addr);
 	peer->port = (unsigned)info->remote_port;
 	peer->local_port = (unsigned)info->server_port;
+}
+
+/*
+ * For the guard. The library fills in the addresses before it tells of a
+ * connection, and gives them out a moment after.
+ */
+static bool
+peer_of_conn(const void *conn, struct http_peer *peer)
+{
+	const struct mg_request_info *info = mg_get_request_info(conn);
+
+	if (info != NULL)
+		peer_of(info, peer);
+	return info != NULL;
 }
 
 /* ---- answering --------------------------------------------------------- */
@@ -133,11 +155,12 @@ send_refusal(struct mg_connection *conn, int status)
 		.fixed_headers = server_of(conn)->fixed_headers,
 		.close = true,
 	};
-	struct http_response res = { 0 };
+	struct http_response res;
 	struct http_peer peer;
 	int fd;
 
-	conn_set_number(conn, conn_number(conn) | 1);
+	http_response_init(&res);
+	set_answered(conn, true);
 	log_refusal(conn, status);
 	http_refuse(&res, status);
 	send_response(conn, &res, &wire);
@@ -151,7 +174,6 @@ static void
 answer(struct exchange *ex, struct http_response *res)
 {
 	struct http_wire wire = { .fixed_headers = ex->server->fixed_headers };
-	uintptr_t count = conn_number(ex->conn) >> 1;
 	struct http_peer peer;
 	int fd;
 
@@ -160,7 +182,8 @@ answer(struct exchange *ex, struct http_response *res)
 	wire.head = strcmp(ex->head.method, "HEAD") == 0;
 	/* chunked: the library may have left a trailer, so do not go on */
 	wire.close = res->close || !ex->body_done || ex->chunked ||
-	    count >= REQUESTS_PER_CONN || !http_head_keeps(&ex->head);
+	    !http_head_keeps(&ex->head) ||
+	    http_guard_turn_over(ex->server->guard, &ex->worker->watch);
 	send_response(ex->conn, res, &wire);
 	if (ex->body_done)
 		return;
@@ -206,15 +229,17 @@ begins_at_start(struct worker *worker, const char *method)
 	return at == 0 || (at == 2 && method[-2] == '\r' && method[-1] == '\n');
 }
 
+/* The fields of the head that are there; the other places stay as they are. */
 static void
 exchange_init(struct exchange *ex, struct mg_connection *conn)
 {
 	const struct mg_request_info *info = mg_get_request_info(conn);
-	const char *length;
 
 	ex->conn = conn;
 	ex->server = info->user_data;
+	ex->worker = mg_get_thread_pointer(conn);
 	ex->info = info;
+	ex->body_tried = false;
 	ex->head.method = info->request_method;
 	ex->head.target = info->request_uri;
 	ex->head.query = info->query_string;
@@ -223,10 +248,20 @@ exchange_init(struct exchange *ex, struct mg_connection *conn)
 	for (size_t i = 0; i < ex->head.count; i++) {
 		ex->head.fields[i].name = info->http_headers[i].name;
 		ex->head.fields[i].value = info->http_headers[i].value;
+		ex->head.fields[i].name_len =
+		    strlen(info->http_headers[i].name);
 	}
+}
+
+/* How the body is framed, once the head was found good. */
+static void
+exchange_frame(struct exchange *ex)
+{
+	const char *length = http_head_field(&ex->head, "Content-Length", NULL);
+
 	ex->chunked =
 	    http_head_field(&ex->head, "Transfer-Encoding", NULL) != NULL;
-	length = http_head_field(&ex->head, "Content-Length", NULL);
+	ex->length = 0;
 	if (length != NULL)
 		http_parse_length(length, &ex->length);
 	ex->body_done = !ex->chunked && ex->length == 0;
@@ -235,7 +270,7 @@ exchange_init(struct exchange *ex, struct mg_connection *conn)
 static void
 run_handler(struct exchange *ex)
 {
-	struct http_response res = { 0 };
+	struct http_response res;
 	struct http_request req = {
 		.method = method_of(ex->head.method),
 		.method_name = ex->head.method,
@@ -244,37 +279,45 @@ run_handler(struct exchange *ex)
 		.impl = ex,
 	};
 
+	http_response_init(&res);
 	ex->server->options.handler(ex->server->options.arg, &req, &res);
 	answer(ex, &res);
 	http_response_clear(&res);
+}
+
+/* 0, or why the request does not get to the handler. */
+static int
+admit(struct exchange *ex)
+{
+	int refused = http_check_head(&ex->head);
+
+	if (!begins_at_start(ex->worker, ex->head.method))
+		return 400;
+	if (refused == 0 &&
+	    !http_guard_enter(ex->server->guard, &ex->worker->watch))
+		return 503;
+	return refused;
 }
 
 /* CivetWeb: a request was read. Never returns 0: that would let it go on. */
 static int
 on_request(struct mg_connection *conn)
 {
-	struct worker *worker = mg_get_thread_pointer(conn);
-	struct exchange ex = { 0 };
+	struct exchange ex;
 	int refused;
 
 	exchange_init(&ex, conn);
-	conn_set_number(conn, (conn_number(conn) | 1) + 2);
-	refused = http_check_head(&ex.head);
-	if (worker == NULL)
-		refused = 503;
-	else if (!begins_at_start(worker, ex.head.method))
-		refused = 400;
-	if (refused != 0) {
+	set_answered(conn, true);
+	refused = ex.worker != NULL ? admit(&ex) : 503;
+	if (refused == 0) {
+		exchange_frame(&ex);
+		run_handler(&ex);
+	} else {
 		send_refusal(conn, refused);
-		return refused;
 	}
-	if (!http_gate_enter(&ex.server->gate)) {
-		send_refusal(conn, 503);
-		return 503;
-	}
-	run_handler(&ex);
-	http_gate_leave(&ex.server->gate);
-	return 200;
+	if (ex.worker != NULL)
+		http_watch_set(&ex.worker->watch, HTTP_WAITING);
+	return refused == 0 ? 200 : refused;
 }
 
 /*
@@ -284,8 +327,13 @@ on_request(struct mg_connection *conn)
 static int
 on_error(struct mg_connection *conn, int status, const char *text)
 {
+	const struct worker *worker = mg_get_thread_pointer(conn);
+
 	(void)text;
-	if (status == 413 || status == 414)
+	/* the guard ended the reading of its head */
+	if (worker != NULL && http_watch_expired(&worker->watch))
+		status = 408;
+	else if (status == 413 || status == 414)
 		status = 431;
 	else if (status < 500 || status == 505)
 		status = 400;
@@ -314,9 +362,21 @@ static void
 on_end(const struct mg_connection *conn, int status)
 {
 	(void)status;
-	if ((conn_number(conn) & 1) == 0)
+	if (!was_answered(conn))
 		send_refusal(writable(conn), 503);
-	conn_set_number(conn, conn_number(conn) & ~(uintptr_t)1);
+	set_answered(conn, false);
+}
+
+/* CivetWeb: a thread took a connection. */
+static int
+on_open(const struct mg_connection *conn, void **ret_data)
+{
+	struct worker *worker = mg_get_thread_pointer(conn);
+
+	*ret_data = NULL;
+	if (worker != NULL)
+		http_guard_open(server_of(conn)->guard, &worker->watch, conn);
+	return 0;
 }
 
 /* CivetWeb: the connection is about to be closed. */
@@ -324,10 +384,13 @@ static void
 on_close(const struct mg_connection *conn)
 {
 	const struct mg_request_info *info = mg_get_request_info(conn);
+	struct worker *worker = mg_get_thread_pointer(conn);
 
 	if (info != NULL && info->request_uri != NULL &&
-	    info->local_uri == NULL && (conn_number(conn) & 1) == 0)
+	    info->local_uri == NULL && !was_answered(conn))
 		send_refusal(writable(conn), 400);
+	if (worker != NULL)
+		http_guard_close(server_of(conn)->guard, &worker->watch);
 }
 
 static int
@@ -345,17 +408,29 @@ static void *
 on_thread(const struct mg_context *ctx, int type)
 {
 	struct http_server *server = mg_get_user_data(ctx);
+	struct worker *worker;
 
 	http_gate_thread(&server->gate);
-	return type == 1 ? calloc(1, sizeof(struct worker)) : NULL;
+	if (type != 1)
+		return NULL;
+	worker = aligned_alloc(_Alignof(struct worker), sizeof(*worker));
+	if (worker == NULL)
+		return NULL;
+	memset(worker, 0, sizeof(*worker));
+	http_guard_add(server->guard, &worker->watch);
+	return worker;
 }
 
 static void
-on_thread_exit(const struct mg_context *ctx, int type, void *worker)
+on_thread_exit(const struct mg_context *ctx, int type, void *arg)
 {
-	(void)ctx;
-	if (type == 1)
-		free(worker);
+	const struct http_server *server = mg_get_user_data(ctx);
+	struct worker *worker = arg;
+
+	if (type != 1 || worker == NULL)
+		return;
+	http_guard_remove(server->guard, &worker->watch);
+	free(worker);
 }
 
 /* ---- bodies ------------------------------------------------------------ */
@@ -405,8 +480,7 @@ http_read_body(
 	struct http_source source = {
 		.read = read_conn,
 		.conn = ex->conn,
-		.guard = ex->server->guard,
-		.timeout_ms = ex->server->options.body_timeout_ms,
+		.watch = &ex->worker->watch,
 		.stall_ms = REQUEST_TIMEOUT_MS,
 		.chunked = ex->chunked,
 		.length = ex->length,
@@ -418,7 +492,6 @@ http_read_body(
 	ex->body_tried = true;
 	if (!ex->chunked && ex->length > max)
 		return HTTP_BODY_TOO_LARGE;
-	peer_of(ex->info, &source.peer);
 	if (!ex->body_done)
 		send_continue(ex);
 	result = http_body_read(&source, max, ret_body, ret_len);
@@ -471,6 +544,7 @@ start_library(
 		.begin_request = on_request,
 		.end_request = on_end,
 		.log_message = on_log,
+		.init_connection = on_open,
 		.connection_close = on_close,
 		.http_error = on_error,
 		.init_thread = on_thread,
@@ -479,7 +553,7 @@ start_library(
 	char threads[16];
 	const char *settings[] = { "listening_ports", listen, "num_threads",
 		threads, "tcp_nodelay", "1", "max_request_size", "16384",
-		"connection_queue", "256", "listen_backlog", "4096",
+		"connection_queue", QUEUE_TEXT, "listen_backlog", "4096",
 		"enable_keep_alive", "yes", "keep_alive_timeout_ms", "500",
 		"request_timeout_ms", REQUEST_TIMEOUT_TEXT, "decode_url", "no",
 		"enable_auth_domain_check", "no", "enable_directory_listing",
@@ -502,6 +576,12 @@ static bool
 start_threads(
     struct http_server *server, const char *listen, char *why, size_t why_len)
 {
+	const struct http_guard_options guard = {
+		.threads = server->options.threads,
+		.queue = QUEUE,
+		.body_timeout_ms = server->options.body_timeout_ms,
+		.peer_of = peer_of_conn,
+	};
 	struct sigaction pipe_action;
 	sigset_t all, before;
 	bool ok = false;
@@ -510,7 +590,7 @@ start_threads(
 	sigaction(SIGPIPE, NULL, &pipe_action);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	snprintf(why, why_len, "out of memory");
-	server->guard = http_guard_start();
+	server->guard = http_guard_start(&guard);
 	if (server->guard != NULL)
 		server->ctx = start_library(server, listen, why, why_len);
 	if (server->ctx != NULL) {
@@ -525,16 +605,21 @@ start_threads(
 	return ok;
 }
 
-/* Connections that say nothing need not reach a thread (tcp(7)). */
+/*
+ * Connections that say nothing need not reach a thread (tcp(7)); and those
+ * that wait for one are to be counted.
+ */
 static void
-defer_accept(unsigned port)
+know_listener(struct http_server *server)
 {
 	int seconds = DEFER_ACCEPT_S;
-	int fd = http_socket_listener(port);
 
-	if (fd >= 0)
-		setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
-		    sizeof(seconds));
+	server->listener = http_socket_listener(server->port);
+	if (server->listener < 0)
+		return;
+	setsockopt(server->listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+	    sizeof(seconds));
+	http_guard_listen(server->guard, server->listener, server->port);
 }
 
 struct http_server *
@@ -564,7 +649,7 @@ http_start(const struct http_options *options, char *why, size_t why_len)
 	if (start_threads(server, addr.text, reason, sizeof(reason)) &&
 	    mg_get_server_ports(server->ctx, 1, &port) == 1) {
 		server->port = (unsigned)port.port;
-		defer_accept(server->port);
+		know_listener(server);
 		return server;
 	}
 	if (server->ctx != NULL)
@@ -586,13 +671,19 @@ http_port(const struct http_server *server)
 void
 http_stop(struct http_server *server, unsigned grace_ms)
 {
-	int fd = http_socket_listener(server->port);
+	unsigned first =
+	    grace_ms < STOP_READING_MS ? grace_ms : STOP_READING_MS;
 
-	http_gate_drain(&server->gate, grace_ms);
+	if (!http_guard_drain(server->guard, first)) {
+		/* a client that drips a body is not worth the whole grace */
+		http_guard_expire_all(server->guard);
+		http_guard_drain(server->guard, grace_ms - first);
+	}
 	http_guard_expire_all(server->guard);
+	http_guard_listen(server->guard, -1, 0);
 	/* wakes the accepting thread, which else looks up every 2 s only */
-	if (fd >= 0)
-		shutdown(fd, SHUT_RD);
+	if (server->listener >= 0)
+		shutdown(server->listener, SHUT_RD);
 	mg_stop(server->ctx);
 	mg_exit_library();
 	server_free(server);

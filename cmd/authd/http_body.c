@@ -44,8 +44,7 @@ read_some(const struct http_source *source, struct body *body)
 }
 
 static enum http_body
-read_known(const struct http_source *source, struct body *body,
-    struct http_watch *watch)
+read_known(const struct http_source *source, struct body *body)
 {
 	while (body->len < body->capacity) {
 		int got = read_some(source, body);
@@ -53,7 +52,7 @@ read_known(const struct http_source *source, struct body *body,
 		if (got < 0)
 			return HTTP_BODY_BROKEN;
 		/* nothing for a while, or the server stops */
-		if (got == 0 && http_guard_expired(source->guard, watch))
+		if (got == 0 && http_watch_expired(source->watch))
 			return HTTP_BODY_TIMEOUT;
 		body->len += (size_t)got;
 	}
@@ -85,19 +84,15 @@ read_chunked(const struct http_source *source, struct body *body, size_t max)
 static enum http_body
 read_guarded(const struct http_source *source, struct body *body, size_t max)
 {
-	struct http_watch watch = {
-		.peer = source->peer,
-		.deadline_ms = http_now_ms() + source->timeout_ms,
-	};
 	enum http_body result;
 
-	http_guard_arm(source->guard, &watch);
+	http_watch_set(source->watch, HTTP_READING);
 	if (source->chunked)
 		result = read_chunked(source, body, max);
 	else
-		result = read_known(source, body, &watch);
-	if (http_guard_disarm(source->guard, &watch) &&
-	    result == HTTP_BODY_BROKEN)
+		result = read_known(source, body);
+	http_watch_set(source->watch, HTTP_WORKING);
+	if (result == HTTP_BODY_BROKEN && http_watch_expired(source->watch))
 		result = HTTP_BODY_TIMEOUT;
 	return result;
 }

@@ -5,16 +5,14 @@
 #define AUTHD_HTTP_BODY_H
 
 #include "authd/http.h"
-#include "authd/http_socket.h"
+#include "authd/http_guard.h"
 
 struct http_source {
 	/* bytes read; 0: the end if chunked, else none yet; < 0: no more */
 	int (*read)(void *conn, void *buf, size_t len);
 	void *conn;
-	struct http_guard *guard;
-	struct http_peer peer;
-	unsigned timeout_ms; /* for the whole body */
-	unsigned stall_ms;   /* the reader itself gives up after this silence */
+	struct http_watch *watch;
+	unsigned stall_ms; /* the reader itself gives up after this silence */
 	bool chunked;
 	unsigned long long length; /* when not chunked */
 };

@@ -8,19 +8,33 @@
 #include <string.h>
 #include <strings.h>
 
-#define ALNUM     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define TCHAR     "!#$%&'*+-.^_`|~" ALNUM
-#define HOST_CHAR "-._~%!$&'()*+;=:[]" ALNUM
+#define NAME_MARKS "!#$%&'*+-.^_`|~"    /* RFC 9110 5.6.2 */
+#define HOST_MARKS "-._~%!$&'()*+;=:[]" /* RFC 3986 3.2.2, with the port */
+
+/* Nothing but letters, digits and these marks. */
+static bool
+all_of(const char *text, const char *marks)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if ((unsigned)(c | 0x20) - 'a' >= 26 &&
+		    (unsigned)c - '0' >= 10 && strchr(marks, c) == NULL)
+			return false;
+	}
+	return true;
+}
 
 const char *
 http_head_field(
     const struct http_head *head, const char *name, size_t *ret_count)
 {
 	const char *value = NULL;
-	size_t count = 0;
+	size_t count = 0, len = strlen(name);
 
 	for (size_t i = 0; i < head->count; i++) {
-		if (strcasecmp(head->fields[i].name, name) != 0)
+		if (head->fields[i].name_len != len ||
+		    strcasecmp(head->fields[i].name, name) != 0)
 			continue;
 		if (count++ == 0)
 			value = head->fields[i].value;
@@ -107,10 +121,9 @@ request_line_ok(const struct http_head *head)
 static bool
 field_ok(const struct http_field *field)
 {
-	size_t len = strlen(field->name);
-	const char *after = field->name + len + 1;
+	const char *after = field->name + field->name_len + 1;
 
-	if (len == 0 || strspn(field->name, TCHAR) != len)
+	if (field->name_len == 0 || !all_of(field->name, NAME_MARKS))
 		return false;
 	return field->value == after || *after != '\0';
 }
@@ -147,7 +160,7 @@ host_ok(const struct http_head *head, bool http10)
 
 	if (count == 0)
 		return http10;
-	return count == 1 && host[strspn(host, HOST_CHAR)] == '\0';
+	return count == 1 && all_of(host, HOST_MARKS);
 }
 
 /* RFC 9112 6: one way to frame a body, stated once and exactly. */

@@ -13,6 +13,7 @@
 struct http_field {
 	const char *name;
 	const char *value;
+	size_t name_len;
 };
 
 /*

@@ -1,4 +1,4 @@
-/* Counting threads and requests in and out; knows nothing of HTTP. */
+/* Counting threads that began; knows nothing of HTTP. */
 #include "authd/http_gate.h"
 
 #include <errno.h>
@@ -12,8 +12,6 @@ http_gate_init(struct http_gate *gate)
 	int err;
 
 	gate->threads = 0;
-	gate->busy = 0;
-	gate->draining = false;
 	if (pthread_condattr_init(&attr) != 0)
 		return false;
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -73,40 +71,4 @@ http_gate_await_threads(struct http_gate *gate, unsigned count, unsigned ms)
 	ok = gate->threads >= count;
 	pthread_mutex_unlock(&gate->lock);
 	return ok;
-}
-
-bool
-http_gate_enter(struct http_gate *gate)
-{
-	bool ok;
-
-	pthread_mutex_lock(&gate->lock);
-	ok = !gate->draining;
-	if (ok)
-		gate->busy++;
-	pthread_mutex_unlock(&gate->lock);
-	return ok;
-}
-
-void
-http_gate_leave(struct http_gate *gate)
-{
-	pthread_mutex_lock(&gate->lock);
-	if (--gate->busy == 0)
-		pthread_cond_broadcast(&gate->changed);
-	pthread_mutex_unlock(&gate->lock);
-}
-
-void
-http_gate_drain(struct http_gate *gate, unsigned ms)
-{
-	struct timespec until = deadline_in(ms);
-
-	pthread_mutex_lock(&gate->lock);
-	gate->draining = true;
-	while (gate->busy > 0)
-		if (pthread_cond_timedwait(
-			&gate->changed, &gate->lock, &until) == ETIMEDOUT)
-			break;
-	pthread_mutex_unlock(&gate->lock);
 }

@@ -12,7 +12,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,16 +22,6 @@
 
 #define FD_SCAN_MAX  65536
 #define LINGER_BYTES (1024 * 1024)
-
-struct http_guard {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	pthread_t thread;
-	struct http_watch *first;
-	int64_t wakes_at; /* when the thread looks again by itself */
-	bool expire_all;
-	bool stop;
-};
 
 int64_t
 http_now_ms(void)
@@ -184,6 +173,54 @@ http_socket_find(const struct http_peer *peer)
 	return -1;
 }
 
+/* Accepted, and by that port of ours. */
+static bool
+is_ours(int fd, unsigned local_port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) != 0)
+		return false;
+	len = sizeof(ss);
+	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    sockaddr_port(&ss) == local_port;
+}
+
+unsigned
+http_socket_count(unsigned local_port, unsigned below)
+{
+	int limit = scan_limit();
+	unsigned count = 0;
+
+	for (int fd = 0; fd < limit && (unsigned)fd < below; fd++)
+		count += is_ours(fd, local_port);
+	return count;
+}
+
+void
+http_socket_shut(const struct http_peer *peers, size_t count, unsigned below)
+{
+	struct sockaddr_storage ss;
+	int limit = scan_limit();
+	size_t left = count;
+
+	for (int fd = 0; fd < limit && (unsigned)fd < below && left > 0; fd++) {
+		socklen_t len = sizeof(ss);
+		unsigned port;
+
+		if (getpeername(fd, (struct sockaddr *)&ss, &len) != 0)
+			continue;
+		port = sockaddr_port(&ss);
+		for (size_t i = 0; i < count; i++)
+			if (peers[i].port == port && is_peer(fd, &peers[i])) {
+				shutdown(fd, SHUT_RD);
+				left--;
+				break;
+			}
+	}
+}
+
 int
 http_socket_listener(unsigned port)
 {
@@ -226,160 +263,4 @@ http_socket_linger(int fd, unsigned ms)
 			return;
 		total += (size_t)got;
 	}
-}
-
-/*
- * Ends what is overdue and finds the next deadline. The lock is held, so
- * that the connection cannot be closed and its descriptor given to another
- * between finding it and shutting it down: disarm waits for the lock.
- */
-static void
-guard_sweep(struct http_guard *guard)
-{
-	int64_t now = http_now_ms();
-
-	guard->wakes_at = INT64_MAX;
-	for (struct http_watch *w = guard->first; w != NULL; w = w->next) {
-		int fd;
-
-		if (w->expired)
-			continue;
-		if (!guard->expire_all && w->deadline_ms > now) {
-			if (w->deadline_ms < guard->wakes_at)
-				guard->wakes_at = w->deadline_ms;
-			continue;
-		}
-		w->expired = true;
-		fd = http_socket_find(&w->peer);
-		if (fd >= 0)
-			shutdown(fd, SHUT_RD);
-	}
-}
-
-static void *
-guard_run(void *arg)
-{
-	struct http_guard *guard = arg;
-
-	pthread_mutex_lock(&guard->lock);
-	while (!guard->stop) {
-		struct timespec until;
-
-		guard_sweep(guard);
-		if (guard->wakes_at == INT64_MAX) {
-			pthread_cond_wait(&guard->changed, &guard->lock);
-			continue;
-		}
-		until.tv_sec = (time_t)(guard->wakes_at / 1000);
-		until.tv_nsec = (long)(guard->wakes_at % 1000) * 1000000;
-		pthread_cond_timedwait(&guard->changed, &guard->lock, &until);
-	}
-	pthread_mutex_unlock(&guard->lock);
-	return NULL;
-}
-
-static bool
-guard_init(struct http_guard *guard)
-{
-	pthread_condattr_t attr;
-	bool ok;
-
-	if (pthread_condattr_init(&attr) != 0)
-		return false;
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	ok = pthread_cond_init(&guard->changed, &attr) == 0;
-	pthread_condattr_destroy(&attr);
-	if (!ok)
-		return false;
-	if (pthread_mutex_init(&guard->lock, NULL) != 0) {
-		pthread_cond_destroy(&guard->changed);
-		return false;
-	}
-	return true;
-}
-
-struct http_guard *
-http_guard_start(void)
-{
-	struct http_guard *guard = calloc(1, sizeof(*guard));
-
-	if (guard == NULL)
-		return NULL;
-	guard->wakes_at = INT64_MAX;
-	if (!guard_init(guard)) {
-		free(guard);
-		return NULL;
-	}
-	if (pthread_create(&guard->thread, NULL, guard_run, guard) != 0) {
-		pthread_cond_destroy(&guard->changed);
-		pthread_mutex_destroy(&guard->lock);
-		free(guard);
-		return NULL;
-	}
-	return guard;
-}
-
-void
-http_guard_expire_all(struct http_guard *guard)
-{
-	pthread_mutex_lock(&guard->lock);
-	guard->expire_all = true;
-	pthread_cond_signal(&guard->changed);
-	pthread_mutex_unlock(&guard->lock);
-}
-
-void
-http_guard_free(struct http_guard *guard)
-{
-	if (guard == NULL)
-		return;
-	pthread_mutex_lock(&guard->lock);
-	guard->stop = true;
-	pthread_cond_signal(&guard->changed);
-	pthread_mutex_unlock(&guard->lock);
-	pthread_join(guard->thread, NULL);
-	pthread_cond_destroy(&guard->changed);
-	pthread_mutex_destroy(&guard->lock);
-	free(guard);
-}
-
-void
-http_guard_arm(struct http_guard *guard, struct http_watch *watch)
-{
-	pthread_mutex_lock(&guard->lock);
-	watch->expired = false;
-	watch->next = guard->first;
-	guard->first = watch;
-	if (watch->deadline_ms < guard->wakes_at || guard->expire_all)
-		pthread_cond_signal(&guard->changed);
-	pthread_mutex_unlock(&guard->lock);
-}
-
-bool
-http_guard_expired(struct http_guard *guard, struct http_watch *watch)
-{
-	bool expired;
-
-	pthread_mutex_lock(&guard->lock);
-	expired = watch->expired;
-	pthread_mutex_unlock(&guard->lock);
-	return expired;
-}
-
-bool
-http_guard_disarm(struct http_guard *guard, struct http_watch *watch)
-{
-	bool expired;
-
-	pthread_mutex_lock(&guard->lock);
-	for (struct http_watch **p = &guard->first; *p != NULL;
-	     p = &(*p)->next) {
-		if (*p == watch) {
-			*p = watch->next;
-			break;
-		}
-	}
-	expired = watch->expired;
-	pthread_mutex_unlock(&guard->lock);
-	return expired;
 }

@@ -47,27 +47,12 @@ int http_socket_listener(unsigned port);
  */
 void http_socket_linger(int fd, unsigned ms);
 
-/*
- * The guard ends reads that take too long. A watch is the caller's memory;
- * between arm and disarm it belongs to the guard.
- */
-struct http_watch {
-	struct http_peer peer;
-	int64_t deadline_ms;
-	bool expired;
-	struct http_watch *next;
-};
+/* How many accepted connections of that local port are open, by a scan of
+ * the descriptors below that one. */
+unsigned http_socket_count(unsigned local_port, unsigned below);
 
-struct http_guard;
-
-struct http_guard *http_guard_start(void);
-/* Ends the reads of all watches, now and in future. */
-void http_guard_expire_all(struct http_guard *guard);
-void http_guard_free(struct http_guard *guard);
-void http_guard_arm(struct http_guard *guard, struct http_watch *watch);
-/* True once the guard has ended the read. */
-bool http_guard_expired(struct http_guard *guard, struct http_watch *watch);
-/* The same, and the guard forgets the watch. */
-bool http_guard_disarm(struct http_guard *guard, struct http_watch *watch);
+/* Shut down the reading half of these connections, by one such scan. */
+void http_socket_shut(
+    const struct http_peer *peers, size_t count, unsigned below);
 
 #endif

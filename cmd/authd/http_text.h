@@ -21,6 +21,8 @@ char *http_format(const struct http_response *res, const struct http_wire *wire,
 /* An answer that http.c gives itself; what it replaces is freed. */
 void http_refuse(struct http_response *res, int status);
 
+/* An empty response; the room for headers is left as it is. */
+void http_response_init(struct http_response *res);
 /* Frees the body if the response owns it. */
 void http_response_clear(struct http_response *res);
 

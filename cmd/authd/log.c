@@ -15,20 +15,28 @@
 #define LOG_LINE_MAX  2048
 #define LOG_VALUE_MAX 256 /* bytes of a value that are shown */
 
+/* The second is made once by each thread that logs in it. */
 static void
 add_time(struct text *line)
 {
+	static _Thread_local char stamp[80];
+	static _Thread_local time_t made = -1;
 	struct timespec now;
 	struct tm tm;
-	char stamp[80];
-	size_t len;
+	char ms[5] = ".";
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	len = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(stamp + len, sizeof(stamp) - len, ".%03dZ",
-	    (int)(now.tv_nsec / 1000000));
+	if (now.tv_sec != made) {
+		gmtime_r(&now.tv_sec, &tm);
+		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+		made = now.tv_sec;
+	}
 	text_add(line, stamp);
+	ms[1] = (char)('0' + now.tv_nsec / 100000000);
+	ms[2] = (char)('0' + now.tv_nsec / 10000000 % 10);
+	ms[3] = (char)('0' + now.tv_nsec / 1000000 % 10);
+	ms[4] = 'Z';
+	text_bytes(line, ms, sizeof(ms));
 }
 
 /* Bytes that stand for themselves in both forms, inside quotes. */
@@ -50,8 +58,13 @@ add_quoted(struct text *line, const char *value, bool json)
 
 	text_add(line, "\"");
 	for (size_t i = 0; i < LOG_VALUE_MAX && s[i] != '\0'; i++) {
-		if (plain(s[i])) {
-			text_bytes(line, value + i, 1);
+		size_t run = 0;
+
+		while (i + run < LOG_VALUE_MAX && plain(s[i + run]))
+			run++;
+		if (run > 0) {
+			text_bytes(line, value + i, run);
+			i += run - 1;
 			continue;
 		}
 		snprintf(escape, sizeof(escape), "%s\\x%02x", json ? "\\" : "",
@@ -61,22 +74,24 @@ add_quoted(struct text *line, const char *value, bool json)
 	text_add(line, "\"");
 }
 
-/* Whether a value needs no quotes in key=value form. */
+/* Whether a value needs no quotes in key=value form; its length. */
 static bool
-bare(const char *value)
+bare(const char *value, size_t *ret_len)
 {
-	if (*value == '\0' || strlen(value) > LOG_VALUE_MAX)
-		return false;
-	for (; *value != '\0'; value++)
-		if (!plain((unsigned char)*value) || *value == ' ' ||
-		    *value == '=')
-			return false;
-	return true;
+	size_t len = 0;
+
+	while (plain((unsigned char)value[len]) && value[len] != ' ' &&
+	    value[len] != '=')
+		len++;
+	*ret_len = len;
+	return value[len] == '\0' && len > 0 && len <= LOG_VALUE_MAX;
 }
 
 static void
 add_pair(struct text *line, const char *name, const char *value, bool json)
 {
+	size_t len;
+
 	if (json) {
 		text_add(line, ",\"");
 		text_add(line, name);
@@ -84,11 +99,11 @@ add_pair(struct text *line, const char *name, const char *value, bool json)
 		add_quoted(line, value, true);
 		return;
 	}
-	text_add(line, " ");
+	text_bytes(line, " ", 1);
 	text_add(line, name);
-	text_add(line, "=");
-	if (bare(value))
-		text_add(line, value);
+	text_bytes(line, "=", 1);
+	if (bare(value, &len))
+		text_bytes(line, value, len);
 	else
 		add_quoted(line, value, false);
 }

@@ -3,7 +3,6 @@
  */
 #include "authd/text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -41,10 +40,17 @@ text_add(struct text *text, const char *s)
 void
 text_int(struct text *text, int64_t number)
 {
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
 	char digits[24];
+	size_t at = sizeof(digits);
 
-	snprintf(digits, sizeof(digits), "%" PRId64, number);
-	text_add(text, digits);
+	do {
+		digits[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (number < 0)
+		digits[--at] = '-';
+	text_bytes(text, digits + at, sizeof(digits) - at);
 }
 
 void

@@ -46,7 +46,7 @@ struct authtok_accounts_config {
 
 /*
  * engine and store are borrowed and must outlive the service; config is copied.
- * Hashes one password, to know what an unknown user must cost.
+ * Hashes nothing.
  * Errors: EINVAL (also a role name, a sign-up role that does not exist, and a
  * store of another AUTHTOK_STORE_VERSION), ENOMEM, ECRYPTO.
  */

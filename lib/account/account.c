@@ -82,19 +82,6 @@ set_up_throttle(struct authtok_accounts *accounts,
 	return at_throttle_new(free_of, config->delay_max, &accounts->throttle);
 }
 
-/* What an unknown user costs: the hash of bytes that nobody knows. */
-static enum authtok_err
-set_up_dummy(struct authtok_accounts *accounts)
-{
-	char secret[32];
-	enum authtok_err err;
-
-	at_random(secret, sizeof(secret));
-	err = at_password_hash(secret, sizeof(secret), accounts->dummy);
-	at_wipe(secret, sizeof(secret));
-	return err;
-}
-
 enum authtok_err
 authtok_accounts_new(const struct authtok_accounts_config *config,
     const struct authtok *engine, struct authtok_store *store,
@@ -125,8 +112,6 @@ authtok_accounts_new(const struct authtok_accounts_config *config,
 		err = set_up_throttle(accounts, config);
 	if (err == AUTHTOK_OK && config->audit != NULL)
 		err = at_failures_new(&accounts->failures);
-	if (err == AUTHTOK_OK)
-		err = set_up_dummy(accounts);
 	if (err == AUTHTOK_OK)
 		*ret_accounts = accounts;
 	else
@@ -178,13 +163,12 @@ at_accounts_hash(const struct authtok_accounts *accounts, const char *password,
 }
 
 /*
- * A hash from elsewhere may be cheaper than ours, so after a refusal the dummy
+ * A hash from elsewhere may be cheaper than ours, so after a refusal nobody's
  * is compared too: right or wrong, known or unknown, no answer comes sooner
  * than after one of our own.
  */
 static enum authtok_err
-compare(const char *dummy, const char *hash, const char *password, size_t len,
-    char *ret_fresh)
+compare(const char *hash, const char *password, size_t len, char *ret_fresh)
 {
 	enum authtok_err err;
 	bool dated;
@@ -201,7 +185,7 @@ compare(const char *dummy, const char *hash, const char *password, size_t len,
 	}
 	if (len > AUTHTOK_PASSWORD_MAX)
 		len = AUTHTOK_PASSWORD_MAX;
-	err = at_password_verify(dummy, password, len, &dated);
+	err = at_password_verify(at_password_nobody, password, len, &dated);
 	return err == AUTHTOK_OK ? AUTHTOK_EPASSWORD : err;
 }
 
@@ -215,7 +199,7 @@ at_accounts_compare(const struct authtok_accounts *accounts, const char *hash,
 	err = at_slots_enter(accounts->slots);
 	if (err != AUTHTOK_OK)
 		return err;
-	err = compare(accounts->dummy, hash, password, len, ret_fresh);
+	err = compare(hash, password, len, ret_fresh);
 	at_slots_leave(accounts->slots);
 	return err;
 }

@@ -26,6 +26,12 @@ enum authtok_err at_password_hash(const char *password, size_t len, char *hash);
 enum authtok_err at_password_verify(
     const char *hash, const char *password, size_t len, bool *ret_dated);
 
+/*
+ * A hash of nothing that anybody knows, with today's parameters: what a
+ * password is compared with that no user has, so that it costs the same.
+ */
+extern const char at_password_nobody[];
+
 /* Whether at_password_hash would make a hash of the same form and cost. */
 bool at_password_current(const char *hash);
 

@@ -33,7 +33,6 @@ struct authtok_accounts {
 	struct at_roles signup_roles;
 	struct at_slots *slots;
 	struct at_throttle *throttle;      /* NULL: off */
-	char dummy[AUTHTOK_HASH_MAX + 1];  /* of no password that is known */
 	const struct authtok_audit *audit; /* NULL: no records */
 	struct at_failures *failures;      /* NULL without audit */
 };

@@ -106,7 +106,7 @@ START_TEST(defaults_without_a_file)
 	ck_assert_int_eq(c->free_account, 20);
 	ck_assert_int_eq(c->free_prefix, 50);
 	ck_assert_int_eq(c->delay_max, 30);
-	ck_assert_int_eq(c->threads, 64);
+	ck_assert_int_eq(c->threads, 128);
 	ck_assert_int_eq(c->hash_slots, 0);
 	ck_assert(!c->log_json);
 	config_free(c);
@@ -288,7 +288,7 @@ START_TEST(a_reload_keeps_what_needs_a_restart)
 	ck_assert_str_eq(c->listen, old->listen);
 	ck_assert_str_eq(c->store_path, old->store_path);
 	ck_assert_str_eq(c->refresh_path, old->refresh_path);
-	ck_assert_int_eq(c->threads, 64);
+	ck_assert_int_eq(c->threads, 128);
 	ck_assert_int_eq(c->jwt_expiration, 7);
 	config_free(c);
 	c = load("{}");

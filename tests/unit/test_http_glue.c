@@ -40,6 +40,7 @@ struct state {
 
 static struct state st;
 static struct http_server *server;
+static unsigned body_timeout_ms = 400;
 
 /* A failing malloc must return NULL under the sanitizers too. */
 const char *__asan_default_options(void);
@@ -135,7 +136,7 @@ start(unsigned threads)
 	struct http_options options = {
 		.listen = "127.0.0.1:0",
 		.threads = threads,
-		.body_timeout_ms = 400,
+		.body_timeout_ms = body_timeout_ms,
 		.handler = handler,
 		.arg = &st,
 		.fixed_headers = FIXED,
@@ -706,23 +707,22 @@ START_TEST(connection_header)
 }
 END_TEST
 
-START_TEST(closes_after_100)
+/* While nobody else waits there is no end to a connection. */
+START_TEST(keeps_on)
 {
 	int fd = dial();
 
-	for (int i = 1; i <= 100; i++) {
+	for (int i = 1; i <= 1000; i++) {
 		const char *answer;
 
 		put(fd, GET11 HOST "\r\n");
 		answer = get_one(fd);
 		ck_assert_int_eq(status_of(answer), 200);
-		ck_assert_msg(
-		    (strstr(answer, "Connection: close") != NULL) == (i == 100),
+		ck_assert_msg(strstr(answer, "Connection: close") == NULL,
 		    "request %d: %s", i, answer);
 	}
-	ck_assert_str_eq(get_all(fd), "");
 	close(fd);
-	ck_assert_uint_eq(st.calls, 100);
+	ck_assert_uint_eq(st.calls, 1000);
 }
 END_TEST
 
@@ -1268,13 +1268,163 @@ START_TEST(many_at_once)
 {
 	pthread_t threads[8];
 
-	start(8);
+	/* twice as many threads as clients: nobody has to be turned over */
+	start(16);
 	for (int i = 0; i < 8; i++)
 		pthread_create(&threads[i], NULL, busy_client, NULL);
 	for (int i = 0; i < 8; i++)
 		pthread_join(threads[i], NULL);
 	ck_assert_uint_eq(st.calls, 1600);
 	teardown();
+}
+END_TEST
+
+/*
+ * Three times as many slow clients as threads, who send some and no more: one
+ * who does not is answered all the same, and the slow are told why not.
+ */
+static void
+check_slow(const char *start_of_request)
+{
+	int fds[12];
+	unsigned ended = 0;
+
+	body_timeout_ms = 100 * ANSWER_MS;
+	start(4);
+	for (int i = 0; i < 12; i++) {
+		fds[i] = dial();
+		put(fds[i], start_of_request);
+	}
+	ck_assert_int_eq(status_of(ask("GET / HTTP/1.0\r\n\r\n")), 200);
+	for (int i = 0; i < 12; i++) {
+		if (readable(fds[i], 0)) {
+			const char *answer = get_all(fds[i]);
+
+			ck_assert_msg(status_of(answer) == 408, "%s", answer);
+			ended++;
+		}
+		close(fds[i]);
+	}
+	/* all but those who hold the threads that are left */
+	ck_assert_uint_ge(ended, 12 - 3);
+	teardown();
+}
+
+START_TEST(slow_heads_give_way)
+{
+	check_slow("GET / HTTP/1.1\r\nHo");
+}
+END_TEST
+
+START_TEST(slow_bodies_give_way)
+{
+	check_slow(POST "Content-Length: 10\r\n\r\nabc");
+}
+END_TEST
+
+START_TEST(slow_chunks_give_way)
+{
+	check_slow(POST "Transfer-Encoding: chunked\r\n\r\nf\r\nabc");
+}
+END_TEST
+
+/* Nobody waits, so the slow are let be, though they hold all threads. */
+START_TEST(slow_ones_alone)
+{
+	int fds[4];
+
+	body_timeout_ms = 100 * ANSWER_MS;
+	start(4);
+	for (int i = 0; i < 4; i++) {
+		fds[i] = dial();
+		put(fds[i], POST "Content-Length: 10\r\n\r\nabc");
+	}
+	/* longer than one would be borne with others waiting */
+	ck_assert(!readable(fds[0], 1000));
+	for (int i = 0; i < 4; i++) {
+		put(fds[i], "defghij");
+		ck_assert_str_eq(body_of(get_one(fds[i])), "abcdefghij");
+		close(fds[i]);
+	}
+	teardown();
+}
+END_TEST
+
+static atomic_bool enough;
+
+/* A connection, without the functions of Check: they are for one thread. */
+static int
+dial_quietly(void)
+{
+	struct sockaddr_in in = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)http_port(server)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (struct sockaddr *)&in, sizeof(in)) != 0)
+		abort();
+	return fd;
+}
+
+/* Asks without a pause, and comes back when its connection is ended. */
+static void *
+greedy_client(void *arg)
+{
+	static const char request[] = GET11 HOST "\r\n";
+	int fd = dial_quietly();
+	char buf[4096];
+
+	(void)arg;
+	while (!atomic_load(&enough)) {
+		ssize_t n =
+		    send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
+
+		if (n > 0)
+			n = recv(fd, buf, sizeof(buf) - 1, 0);
+		if (n > 0)
+			buf[n] = '\0';
+		if (n <= 0 || strstr(buf, "Connection: close") != NULL) {
+			close(fd);
+			fd = dial_quietly();
+		}
+	}
+	close(fd);
+	return NULL;
+}
+
+/* As many greedy clients as threads: others have their turn nonetheless. */
+START_TEST(greedy_ones_take_turns)
+{
+	pthread_t threads[4];
+
+	start(4);
+	atomic_store(&enough, false);
+	for (int i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, greedy_client, NULL);
+	for (int i = 0; i < 8; i++)
+		ck_assert_int_eq(status_of(ask("GET / HTTP/1.0\r\n\r\n")), 200);
+	atomic_store(&enough, true);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	teardown();
+}
+END_TEST
+
+/* The grace is for work, not for clients that take their time. */
+START_TEST(stop_ends_slow_bodies)
+{
+	int fd;
+
+	body_timeout_ms = 100 * ANSWER_MS;
+	start(4);
+	fd = dial();
+	put(fd, POST "Expect: 100-continue\r\nContent-Length: 10\r\n\r\n");
+	ck_assert(readable(fd, ANSWER_MS)); /* it reads the body now */
+	http_stop(server, 100 * ANSWER_MS);
+	ck_assert_ptr_nonnull(strstr(get_all(fd), "HTTP/1.1 408 "));
+	close(fd);
 }
 END_TEST
 
@@ -1307,7 +1457,7 @@ main(void)
 	tcase_add_test(tc, response_form);
 	tcase_add_test(tc, one_write);
 	tcase_add_test(tc, connection_header);
-	tcase_add_test(tc, closes_after_100);
+	tcase_add_test(tc, keeps_on);
 	tcase_add_test(tc, pipelined);
 	tcase_add_test(tc, no_memory);
 	tcase_add_test(tc, adding_headers);
@@ -1334,6 +1484,12 @@ main(void)
 	tcase_add_test(tc, stop_with_clients);
 	tcase_add_test(tc, idle_connections);
 	tcase_add_test(tc, many_at_once);
+	tcase_add_test(tc, slow_heads_give_way);
+	tcase_add_test(tc, slow_bodies_give_way);
+	tcase_add_test(tc, slow_chunks_give_way);
+	tcase_add_test(tc, slow_ones_alone);
+	tcase_add_test(tc, greedy_ones_take_turns);
+	tcase_add_test(tc, stop_ends_slow_bodies);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

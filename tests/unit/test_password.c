@@ -363,6 +363,33 @@ START_TEST(keyed_hashes)
 }
 END_TEST
 
+/* An unknown user is to cost what a wrong password does, to the byte. */
+START_TEST(nobody_costs_the_same)
+{
+	char own[AUTHTOK_HASH_MAX + 1];
+	bool dated = false;
+	unsigned before;
+	size_t memory;
+	unsigned long long passes;
+
+	ck_assert_int_eq(
+	    at_password_hash(PASSWORD, strlen(PASSWORD), own), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    at_password_verify(own, "wrong", 5, &dated), AUTHTOK_EPASSWORD);
+	memory = spy.memory;
+	passes = spy.passes;
+	before = spy.argon2;
+	ck_assert_int_eq(
+	    at_password_verify(at_password_nobody, "wrong", 5, &dated),
+	    AUTHTOK_EPASSWORD);
+	ck_assert_uint_eq(spy.argon2, before + 1);
+	ck_assert_uint_eq(spy.memory, memory);
+	ck_assert_uint_eq(spy.passes, passes);
+	ck_assert_uint_eq(strlen(at_password_nobody), strlen(own));
+	ck_assert(at_password_current(at_password_nobody));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -375,6 +402,7 @@ main(void)
 		return EXIT_FAILURE;
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, own_hashes);
+	tcase_add_test(tcase, nobody_costs_the_same);
 	tcase_add_loop_test(tcase, foreign_hashes, 0,
 	    (int)(sizeof(foreign) / sizeof(foreign[0])));
 	tcase_add_loop_test(tcase, a_changed_hash_does_not_match, 0,

@@ -1,0 +1,299 @@
+/*
+ * Sign-ins: as many a second as the processors can hash (F4: bare Argon2id,
+ * one thread for each, the same parameters), in constant memory, and what a
+ * storm of them does to those who only refresh.
+ */
+#include <civetweb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "bench/load.h"
+
+#define PASSWORD  "correct horse bench"
+#define CLIENTS   16
+#define TURNS     7
+#define TURN      64 /* sign-ins, or hashes */
+#define PACED     300
+#define PACE_US   3000
+#define THREADS   64
+#define BODY_USER "{\"username\":\"bench\",\"password\":\"" PASSWORD "\"}"
+
+static char hash[crypto_pwhash_STRBYTES];
+
+/* ---- the floors ---------------------------------------------------------- */
+static atomic_int left_to_hash;
+
+static void *
+hash_run(void *arg)
+{
+	(void)arg;
+	while (atomic_fetch_sub(&left_to_hash, 1) > 0)
+		bench_check(crypto_pwhash_str_verify(
+				hash, PASSWORD, strlen(PASSWORD)) == 0);
+	return NULL;
+}
+
+/* Nanoseconds for each of TURN hashes on all processors. */
+static double
+bare_hashes(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+	pthread_t threads[256];
+	uint64_t began = bench_now_ns();
+
+	bench_check(count >= 1 && count <= 256);
+	atomic_store(&left_to_hash, TURN);
+	for (long i = 0; i < count; i++)
+		bench_check(
+		    pthread_create(&threads[i], NULL, hash_run, NULL) == 0);
+	for (long i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	return (double)(bench_now_ns() - began) / TURN;
+}
+
+static int
+bare_post(struct mg_connection *conn)
+{
+	static const char head[] =
+	    "HTTP/1.1 200 OK\r\nContent-Length: 512\r\n\r\n";
+	char buf[1024];
+
+	while (mg_read(conn, buf, sizeof(buf)) > 0)
+		;
+	memcpy(buf, head, sizeof(head) - 1);
+	memset(buf + sizeof(head) - 1, 'x', 512);
+	mg_write(conn, buf, sizeof(head) - 1 + 512);
+	return 200;
+}
+
+static void
+bare_serve(int port_fd)
+{
+	const char *options[] = { "listening_ports", "127.0.0.1:0",
+		"num_threads", "64", "tcp_nodelay", "1", "enable_keep_alive",
+		"yes", "keep_alive_timeout_ms", "5000", NULL };
+	struct mg_callbacks callbacks;
+	struct mg_server_port port;
+	struct mg_context *ctx;
+	unsigned number;
+
+	memset(&callbacks, 0, sizeof(callbacks));
+	callbacks.begin_request = bare_post;
+	mg_init_library(0);
+	ctx = mg_start(&callbacks, NULL, options);
+	bench_check(ctx != NULL && mg_get_server_ports(ctx, 1, &port) == 1);
+	number = (unsigned)port.port;
+	bench_check(write(port_fd, &number, sizeof(number)) == sizeof(number));
+	for (;;)
+		pause();
+}
+
+/* ---- what is asked ------------------------------------------------------- */
+static size_t
+write_post(char *buf, size_t size, const char *path, const char *body)
+{
+	return (size_t)snprintf(buf, size,
+	    "POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+	    "Content-Length: %zu\r\n\r\n%s",
+	    path, strlen(body), body);
+}
+
+static size_t
+next_signin(void *arg, size_t conn, char *buf)
+{
+	(void)arg;
+	(void)conn;
+	return write_post(buf, LOAD_REQUEST_MAX, "/api/auth/signin", BODY_USER);
+}
+
+static void
+post(unsigned port, const char *path, const char *body, char *ret, size_t size)
+{
+	char request[1024];
+
+	write_post(request, sizeof(request), path, body);
+	if (load_one(port, request, ret, size) != 200)
+		bench_die("%s: %s", path, ret);
+}
+
+/* ---- rate and memory ----------------------------------------------------- */
+static void
+bench_rate(const struct load_server *server)
+{
+	struct load load = {
+		.port = server->port, .count = CLIENTS, .next = next_signin
+	};
+	double ours[TURNS], bare[TURNS], warm;
+	struct bench_ratio r;
+
+	load_open(&load);
+	load_run(&load, TURN);
+	warm = load_memory_kib(server, "VmRSS:") / 1024;
+	for (int i = 0; i < TURNS; i++) {
+		uint64_t began;
+
+		bare[i] = bare_hashes();
+		began = bench_now_ns();
+		load_run(&load, TURN);
+		ours[i] = (double)(bench_now_ns() - began) / TURN;
+	}
+	load_close(&load);
+	r = bench_ratio_of(bare, ours, TURNS);
+	bench_row(&(struct bench_row){ .what = "sign-ins",
+	    .figure = 1e9 / bench_median(ours, TURNS),
+	    .unit = "1/s",
+	    .floor_name = "F4",
+	    .floor = 1e9 / bench_median(bare, TURNS),
+	    .ratio = r.ratio,
+	    .spread = r.spread,
+	    .must = 0.95,
+	    .aim = 0.99,
+	    .at_least = true });
+	bench_row(&(struct bench_row){ .what = "resident, after 8 times as "
+					       "many",
+	    .figure = load_memory_kib(server, "VmRSS:") / 1024,
+	    .unit = "MiB",
+	    .floor_name = "warm",
+	    .floor = warm,
+	    .ratio = load_memory_kib(server, "VmRSS:") / 1024 / warm,
+	    .must = 1.05,
+	    .aim = 1.01 });
+}
+
+/* ---- the storm ----------------------------------------------------------- */
+static atomic_bool enough;
+
+static void *
+storm_run(void *arg)
+{
+	struct load load = {
+		.port = *(unsigned *)arg, .count = CLIENTS, .next = next_signin
+	};
+
+	load_open(&load);
+	while (!atomic_load(&enough))
+		load_run(&load, CLIENTS);
+	load_close(&load);
+	return NULL;
+}
+
+/* One who asks now and then; refresh has his token, or it is the bare one. */
+struct paced {
+	unsigned port;
+	char *refresh; /* NULL: the bare server */
+	double latency[PACED];
+};
+
+static double
+paced_p99(struct paced *paced)
+{
+	char request[1024], body[600], answer[LOAD_ANSWER_MAX];
+	int fd = load_dial(paced->port);
+
+	for (int i = 0; i < PACED; i++) {
+		uint64_t began;
+		int status;
+
+		snprintf(body, sizeof(body), "{\"refreshToken\":\"%s\"}",
+		    paced->refresh != NULL ? paced->refresh : "none");
+		write_post(
+		    request, sizeof(request), "/api/auth/refreshtoken", body);
+		began = bench_now_ns();
+		status = load_ask(fd, request, answer, sizeof(answer));
+		paced->latency[i] = (double)(bench_now_ns() - began);
+		if (status == 0) { /* ended between two requests */
+			close(fd);
+			fd = load_dial(paced->port);
+			i--;
+			continue;
+		}
+		bench_check(status == 200);
+		if (paced->refresh != NULL)
+			load_member(
+			    answer, "refreshToken", paced->refresh, 512);
+		usleep(PACE_US);
+	}
+	close(fd);
+	return bench_quantile(paced->latency, PACED, 0.99);
+}
+
+static void
+row_p99(const char *what, const double *storm, const double *quiet, double must,
+    double aim)
+{
+	struct bench_ratio r = bench_ratio_of(storm, quiet, TURNS);
+
+	bench_row(&(struct bench_row){ .what = what,
+	    .figure = bench_median(storm, TURNS) / 1e3,
+	    .unit = "us",
+	    .floor_name = "quiet",
+	    .floor = bench_median(quiet, TURNS) / 1e3,
+	    .ratio = r.ratio,
+	    .spread = r.spread,
+	    .must = must,
+	    .aim = aim });
+}
+
+static void
+bench_storm(const struct load_server *server, char *refresh)
+{
+	struct load_server bare;
+	struct paced us = { .port = server->port, .refresh = refresh };
+	struct paced floor = { 0 };
+	double quiet[TURNS], storm[TURNS], bare_quiet[TURNS], bare_storm[TURNS];
+	unsigned port = server->port;
+	pthread_t thread;
+
+	load_fork(&bare, bare_serve);
+	floor.port = bare.port;
+	for (int i = 0; i < TURNS; i++) {
+		bare_quiet[i] = paced_p99(&floor);
+		quiet[i] = paced_p99(&us);
+		atomic_store(&enough, false);
+		bench_check(
+		    pthread_create(&thread, NULL, storm_run, &port) == 0);
+		usleep(100000);
+		bare_storm[i] = paced_p99(&floor);
+		storm[i] = paced_p99(&us);
+		atomic_store(&enough, true);
+		pthread_join(thread, NULL);
+	}
+	row_p99("p99 of a refresh in a storm", storm, quiet, 3, 1.5);
+	row_p99("p99 of a bare server beside it", bare_storm, bare_quiet, 0, 0);
+	load_end(&bare, SIGKILL);
+}
+
+int
+main(int argc, char **argv)
+{
+	char answer[LOAD_ANSWER_MAX], refresh[512];
+	struct load_server server;
+
+	bench_begin("signin", argc, argv);
+	bench_check(sodium_init() >= 0);
+	bench_check(
+	    crypto_pwhash_str_alg(hash, PASSWORD, strlen(PASSWORD), 2,
+		(size_t)19456 * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0);
+	load_authd(&server, "\"maxSessionsPerUser\": 0");
+	post(server.port, "/api/auth/signup",
+	    "{\"username\":\"bench\",\"email\":\"bench@example.org\","
+	    "\"password\":\"" PASSWORD "\"}",
+	    answer, sizeof(answer));
+	post(
+	    server.port, "/api/auth/signin", BODY_USER, answer, sizeof(answer));
+	load_member(answer, "refreshToken", refresh, sizeof(refresh));
+	if (bench_wanted("rate"))
+		bench_rate(&server);
+	if (bench_wanted("storm"))
+		bench_storm(&server, refresh);
+	load_end(&server, SIGTERM);
+	load_remove(&server);
+	return bench_end();
+}

@@ -1,0 +1,304 @@
+/*
+ * The start of authd: from fork(2) to the first answer, with an empty database
+ * and with 10^6 sessions, and the memory it takes with 64, 512 and 2,500
+ * threads. For comparison what cannot be had cheaper: a program that does
+ * nothing, and a bare server of the same library.
+ */
+#include <civetweb.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "bench/load.h"
+
+#define STARTS   21
+#define SESSIONS 1000000
+#define ASK      "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+/* ---- the floors ---------------------------------------------------------- */
+static double
+start_true(void)
+{
+	uint64_t began = bench_now_ns();
+	pid_t pid = fork();
+
+	bench_check(pid >= 0);
+	if (pid == 0) {
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+	return (double)(bench_now_ns() - began) / 1e6;
+}
+
+static int
+answer_all(struct mg_connection *conn)
+{
+	static const char text[] =
+	    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+	mg_write(conn, text, sizeof(text) - 1);
+	return 200;
+}
+
+static void
+serve_bare(int port_fd)
+{
+	const char *options[] = { "listening_ports", "127.0.0.1:0",
+		"num_threads", "64", "tcp_nodelay", "1", NULL };
+	struct mg_callbacks callbacks;
+	struct mg_server_port port;
+	struct mg_context *ctx;
+	unsigned number;
+
+	memset(&callbacks, 0, sizeof(callbacks));
+	callbacks.begin_request = answer_all;
+	mg_init_library(0);
+	ctx = mg_start(&callbacks, NULL, options);
+	bench_check(ctx != NULL && mg_get_server_ports(ctx, 1, &port) == 1);
+	number = (unsigned)port.port;
+	bench_check(write(port_fd, &number, sizeof(number)) == sizeof(number));
+	for (;;)
+		pause();
+}
+
+static double
+start_bare(void)
+{
+	struct load_server server;
+	uint64_t began = bench_now_ns();
+	char answer[512];
+	double ms;
+
+	load_fork(&server, serve_bare);
+	bench_check(load_one(server.port, ASK, answer, sizeof(answer)) == 200);
+	ms = (double)(bench_now_ns() - began) / 1e6;
+	load_end(&server, SIGKILL);
+	return ms;
+}
+
+/* ---- authd --------------------------------------------------------------- */
+static double
+start_again(struct load_server *server)
+{
+	uint64_t began = bench_now_ns();
+	char answer[512];
+	double ms;
+
+	load_authd_again(server);
+	bench_check(load_one(server->port, ASK, answer, sizeof(answer)) == 200);
+	ms = (double)(bench_now_ns() - began) / 1e6;
+	return ms;
+}
+
+/* The very first start also makes keys and database. */
+static double
+start_first(const char *members)
+{
+	struct load_server server;
+	char answer[512];
+	uint64_t began = bench_now_ns();
+	double ms;
+
+	load_authd(&server, members);
+	bench_check(load_one(server.port, ASK, answer, sizeof(answer)) == 200);
+	ms = (double)(bench_now_ns() - began) / 1e6;
+	load_end(&server, SIGTERM);
+	load_remove(&server);
+	return ms;
+}
+
+static void
+row_ms(const char *what, const double *ms, double base, double must, double aim)
+{
+	double median = bench_median(ms, STARTS);
+	/* the target is a time and not a ratio: 1 is the target */
+	struct bench_row row = { .what = what,
+		.figure = median,
+		.unit = "ms",
+		.floor_name = "bare server",
+		.floor = base,
+		.ratio = median,
+		.must = must,
+		.aim = aim };
+
+	if (must == 0)
+		row.ratio = 0;
+	bench_row(&row);
+}
+
+static void
+times(struct load_server *server, const char *what, double must, double aim)
+{
+	double ms[STARTS], bare[STARTS];
+
+	for (size_t i = 0; i < STARTS; i++) {
+		bare[i] = start_bare();
+		ms[i] = start_again(server);
+		load_end(server, SIGTERM);
+	}
+	row_ms(what, ms, bench_median(bare, STARTS), must, aim);
+}
+
+/* ---- a database with many sessions --------------------------------------- */
+static void
+sql(sqlite3 *db, const char *text)
+{
+	char *why = NULL;
+
+	if (sqlite3_exec(db, text, NULL, NULL, &why) != SQLITE_OK)
+		bench_die("%s: %s", text, why);
+}
+
+/* Copies of the one session that is there, each with an id of its own. */
+static void
+multiply(const char *dir)
+{
+	char path[96], columns[1024] = "", values[1024] = "", text[4096];
+	sqlite3_stmt *names;
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/authd.db", dir);
+	bench_check(sqlite3_open(path, &db) == SQLITE_OK);
+	sql(db, "PRAGMA foreign_keys=OFF; PRAGMA synchronous=OFF");
+	bench_check(sqlite3_prepare_v2(db,
+			"SELECT name FROM pragma_table_info('sessions')"
+			" WHERE pk = 0 OR name = 'sid'",
+			-1, &names, NULL) == SQLITE_OK);
+	while (sqlite3_step(names) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(names, 0);
+		bool id = strcmp(name, "sid") == 0;
+		size_t c = strlen(columns), v = strlen(values);
+
+		snprintf(columns + c, sizeof(columns) - c, "%s%s",
+		    c > 0 ? "," : "", name);
+		snprintf(values + v, sizeof(values) - v, "%s%s",
+		    v > 0 ? "," : "", id ? "randomblob(16)" : name);
+	}
+	sqlite3_finalize(names);
+	snprintf(text, sizeof(text),
+	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n"
+	    " WHERE i < %d) INSERT INTO sessions (%s) SELECT %s FROM n,"
+	    " (SELECT * FROM sessions LIMIT 1)",
+	    SESSIONS, columns, values);
+	sql(db, text);
+	sqlite3_close(db);
+}
+
+static void
+post(unsigned port, const char *path, char *answer, size_t size)
+{
+	static const char body[] =
+	    "{\"username\":\"bench\",\"email\":\"bench@example.org\","
+	    "\"password\":\"correct horse bench\"}";
+	char request[512];
+
+	snprintf(request, sizeof(request),
+	    "POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+	    "Content-Length: %zu\r\n\r\n%s",
+	    path, sizeof(body) - 1, body);
+	bench_check(load_one(port, request, answer, size) == 200);
+}
+
+static void
+bench_million(void)
+{
+	struct load_server server;
+	char answer[LOAD_ANSWER_MAX];
+
+	load_authd(&server, "\"threads\": 64");
+	post(server.port, "/api/auth/signup", answer, sizeof(answer));
+	post(server.port, "/api/auth/signin", answer, sizeof(answer));
+	load_end(&server, SIGTERM);
+	multiply(server.dir);
+	times(&server, "start to first answer, 10^6 sessions", 200, 50);
+	load_remove(&server);
+}
+
+static void
+bench_empty(void)
+{
+	struct load_server server;
+	double none[STARTS], bare[STARTS], first[STARTS];
+
+	for (size_t i = 0; i < STARTS; i++) {
+		none[i] = start_true();
+		bare[i] = start_bare();
+		first[i] = start_first("\"threads\": 64");
+	}
+	row_ms("fork, exec of true, wait", none, 0, 0, 0);
+	row_ms("bare server, 64 threads, first answer", bare, 0, 0, 0);
+	load_authd(&server, "\"threads\": 64");
+	load_end(&server, SIGTERM);
+	times(&server, "start to first answer, empty database", 25, 18);
+	row_ms("the same, keys and database made", first,
+	    bench_median(bare, STARTS), 0, 0);
+	load_remove(&server);
+}
+
+/* ---- memory -------------------------------------------------------------- */
+static void
+row_mib(const char *what, double mib, double must, double aim)
+{
+	bench_row(&(struct bench_row){ .what = what,
+	    .figure = mib,
+	    .unit = "MiB",
+	    .ratio = must > 0 ? mib : 0,
+	    .must = must,
+	    .aim = aim });
+}
+
+/*
+ * Idle, after every hash slot was used. The target allows 19 MiB more for each
+ * slot; libsodium gives them back, so they are not allowed here.
+ */
+static void
+memory_of(unsigned threads, double must, double aim)
+{
+	struct load_server server;
+	char members[64], what[96], answer[LOAD_ANSWER_MAX];
+	long slots = sysconf(_SC_NPROCESSORS_ONLN);
+
+	snprintf(members, sizeof(members), "\"threads\": %u", threads);
+	load_authd(&server, members);
+	snprintf(what, sizeof(what), "%u threads: started in", threads);
+	bench_row(&(struct bench_row){
+	    .what = what, .figure = server.start_ms, .unit = "ms" });
+	snprintf(what, sizeof(what), "%u threads: resident, fresh", threads);
+	row_mib(what, load_memory_kib(&server, "VmRSS:") / 1024, 0, 0);
+	post(server.port, "/api/auth/signup", answer, sizeof(answer));
+	for (int i = 0; i < 200; i++)
+		bench_check(
+		    load_one(server.port, ASK, answer, sizeof(answer)) == 200);
+	for (long i = 0; i < 4 * slots; i++)
+		post(server.port, "/api/auth/signin", answer, sizeof(answer));
+	snprintf(
+	    what, sizeof(what), "%u threads: resident, after use", threads);
+	row_mib(what, load_memory_kib(&server, "VmRSS:") / 1024, must, aim);
+	snprintf(what, sizeof(what), "%u threads: resident, highest", threads);
+	row_mib(what, load_memory_kib(&server, "VmHWM:") / 1024, 0, 0);
+	load_end(&server, SIGTERM);
+	load_remove(&server);
+}
+
+int
+main(int argc, char **argv)
+{
+	bench_begin("start", argc, argv);
+	if (bench_wanted("empty"))
+		bench_empty();
+	if (bench_wanted("million"))
+		bench_million();
+	if (bench_wanted("memory")) {
+		memory_of(64, 12, 9);
+		memory_of(512, 0, 0);
+		memory_of(2500, 0, 0);
+	}
+	return bench_end();
+}
