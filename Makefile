@@ -28,6 +28,8 @@ HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 SAN_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
 SAN := $(SAN_$(VARIANT))
 ifneq ($(SAN),)
 HARDEN :=
@@ -246,6 +248,34 @@ run-bench: all $(BENCH_SELECTED)
 		AUTHD_BIN=$(abspath $(BUILD)/bin/authd) $$b $(if $(JSON),--json) \
 			|| bad=1; done; exit $$bad
 
+# ---- fuzzing ---------------------------------------------------------------
+# Every tests/fuzz/fuzz_NAME.c is a libFuzzer program; the folder NAME beside it
+# holds what it begins with, NAME.dict its words. FUZZ_SECONDS for each, on
+# FUZZ_JOBS processors; what it finds stays in build/fuzz/corpus.
+FUZZ_SECONDS ?= 60
+FUZZ_JOBS ?= 1
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/lib/libauthtok.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(CRYPTO_LIBS)
+
+.PHONY: fuzz
+fuzz:
+	@CC=clang .ci/deps fuzz
+	$(Q)$(MAKE) --no-print-directory run-fuzz VARIANT=fuzz CC=clang
+
+.PHONY: run-fuzz
+run-fuzz: $(FUZZ_BIN)
+	$(Q)for f in $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC)); do \
+		mkdir -p $(BUILD)/corpus/$$f; echo "fuzz $$f"; \
+		$(BUILD)/tests/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) \
+			-fork=$(FUZZ_JOBS) -max_len=4096 -print_final_stats=1 \
+			-dict=tests/fuzz/$$f.dict -artifact_prefix=$(BUILD)/ \
+			$(BUILD)/corpus/$$f tests/fuzz/$$f || exit 1; done
+
 .PHONY: check-asan
 check-asan:
 	$(Q)ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 \
@@ -350,6 +380,7 @@ help:
 	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make check-asan  the tests with AddressSanitizer and UBSan'
 	@echo 'make check-tsan  the tests with ThreadSanitizer'
+	@echo 'make fuzz        the verifier against itself; FUZZ_SECONDS, FUZZ_JOBS'
 	@echo 'make model       the rotation rule proved with spin'
 	@echo 'make soak        power cuts, kill -9 and contention for long'
 	@echo 'make bench       every path against its floor; ONLY=name, JSON=1'
