@@ -1,14 +1,7 @@
 /*
  * Verify and issue against bare HMAC-SHA256 over the token's own signing input.
- *
- * The floor keeps the two SHA-256 states that have absorbed the padded key and
- * runs the low-level functions on copies of them. Those are deprecated since
- * OpenSSL 3.0, so the library does not use them; nothing supported is as cheap,
- * which makes them the floor. EdDSA, ES256 and RS256 are not measured: the
- * library does not have them yet.
+ * EdDSA, ES256 and RS256 are not measured: the library does not have them yet.
  */
-#define OPENSSL_SUPPRESS_DEPRECATED
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +9,11 @@
 #include <unistd.h>
 
 #include <openssl/hmac.h>
-#include <openssl/sha.h>
 
 #include <authtok.h>
 
 #include "bench/bench.h"
+#include "bench/floor.h"
 #include "token/base64url.h"
 
 #define SLICE_MS 8
@@ -28,15 +21,6 @@
 #define REVOKED  100000
 #define ISSUER   "authd"
 #define AUDIENCE "api"
-
-static const char secret[] =
-    "a secret of sixty-four bytes, which is enough for HS512 as well.";
-
-struct floor {
-	SHA256_CTX inner, outer;
-	uint8_t text[AUTHTOK_TOKEN_MAX];
-	size_t len;
-};
 
 struct subject {
 	struct authtok *engine;
@@ -46,60 +30,6 @@ struct subject {
 	char (*tokens)[AUTHTOK_TOKEN_MAX + 1];
 	size_t *lens;
 };
-
-/* ---- the floor ----------------------------------------------------------- */
-static void
-floor_begin(struct floor *f, const char *token)
-{
-	uint8_t inner[64], outer[64];
-	size_t i;
-
-	for (i = 0; i < 64; i++) {
-		inner[i] = (uint8_t)secret[i] ^ 0x36;
-		outer[i] = (uint8_t)secret[i] ^ 0x5c;
-	}
-	SHA256_Init(&f->inner);
-	SHA256_Update(&f->inner, inner, sizeof(inner));
-	SHA256_Init(&f->outer);
-	SHA256_Update(&f->outer, outer, sizeof(outer));
-	f->len = (size_t)(strrchr(token, '.') - token);
-	memcpy(f->text, token, f->len);
-}
-
-static void
-floor_tag(const struct floor *f, uint8_t *tag)
-{
-	SHA256_CTX ctx = f->inner;
-
-	SHA256_Update(&ctx, f->text, f->len);
-	SHA256_Final(tag, &ctx);
-	ctx = f->outer;
-	SHA256_Update(&ctx, tag, 32);
-	SHA256_Final(tag, &ctx);
-}
-
-static void
-floor_run(void *arg, size_t count)
-{
-	uint8_t tag[32];
-
-	while (count-- > 0) {
-		floor_tag(arg, tag);
-		__asm__ volatile("" : : "r"(tag) : "memory");
-	}
-}
-
-/* That the floor does the work: its tag is the one that the token carries. */
-static void
-floor_right(const struct floor *f, const char *token)
-{
-	uint8_t tag[32];
-	char text[43];
-
-	floor_tag(f, tag);
-	at_b64url_encode(tag, sizeof(tag), text);
-	bench_check(memcmp(text, token + f->len + 1, sizeof(text)) == 0);
-}
 
 /* ---- subjects ------------------------------------------------------------ */
 static void
@@ -141,8 +71,8 @@ subject_begin(struct subject *s, enum authtok_alg alg, size_t count,
 	config.audience = AUDIENCE;
 	config.revocations = revocations;
 	bench_check(authtok_keys_new(&keys) == AUTHTOK_OK);
-	bench_check(authtok_keys_add_hmac(keys, "k1", alg, secret, 64, true) ==
-	    AUTHTOK_OK);
+	bench_check(authtok_keys_add_hmac(
+			keys, "k1", alg, bench_secret, 64, true) == AUTHTOK_OK);
 	bench_check(authtok_new(&config, keys, &s->engine) == AUTHTOK_OK);
 	authtok_keys_free(keys);
 	bench_check(authtok_claims_new(&s->claims) == AUTHTOK_OK);
@@ -309,7 +239,7 @@ reorder(struct subject *s)
 	p += at_b64url_encode(header, sizeof(header) - 1, p);
 	memcpy(p, dot, len);
 	p += len;
-	bench_check(HMAC(EVP_sha256(), secret, 64, (const uint8_t *)copy,
+	bench_check(HMAC(EVP_sha256(), bench_secret, 64, (const uint8_t *)copy,
 			(size_t)(p - copy), tag, NULL) != NULL);
 	*p++ = '.';
 	p += at_b64url_encode(tag, sizeof(tag), p);
@@ -322,10 +252,10 @@ single(const double crypto[2])
 {
 	static const enum authtok_alg algs[] = { AUTHTOK_HS256, AUTHTOK_HS384,
 		AUTHTOK_HS512, AUTHTOK_HS256 };
-	static struct floor f;
+	static struct bench_floor f;
 	struct subject s[4];
 	struct bench_figure figures[8];
-	struct bench_subject subjects[8] = { { "F1", floor_run, &f } };
+	struct bench_subject subjects[8] = { { "F1", bench_floor_run, &f } };
 
 	for (size_t i = 0; i < 4; i++) {
 		subject_begin(&s[i], algs[i], 1, NULL);
@@ -335,8 +265,7 @@ single(const double crypto[2])
 			subjects[5 + i] =
 			    (struct bench_subject){ "issue", issue_run, &s[i] };
 	}
-	floor_begin(&f, s[0].tokens[0]);
-	floor_right(&f, s[0].tokens[0]);
+	bench_floor_begin(&f, s[0].tokens[0]);
 	reorder(&s[3]);
 	bench_measure(subjects, 8, SLICE_MS, figures);
 	for (size_t i = 1; i < 8; i++)
@@ -361,9 +290,9 @@ single(const double crypto[2])
 static void
 threads(void)
 {
-	static struct floor f;
+	static struct bench_floor f;
 	struct subject s;
-	struct share bare = { floor_run, &f, 0 };
+	struct share bare = { bench_floor_run, &f, 0 };
 	struct share verify = { own_claims_run, &s, 0 };
 	struct bench_subject subjects[4] = { { "F1 by 1", one_run, &bare },
 		{ "F1 by 2", two_run, &bare }, { "by 1", one_run, &verify },
@@ -371,7 +300,7 @@ threads(void)
 	struct bench_figure figures[4];
 
 	subject_begin(&s, AUTHTOK_HS256, 1, NULL);
-	floor_begin(&f, s.tokens[0]);
+	bench_floor_begin(&f, s.tokens[0]);
 	bench_measure(subjects, 4, 2 * SLICE_MS, figures);
 	bench_row_cpu("F1 by 2 threads: what this machine makes of it",
 	    &figures[1], "F1 by 1", &figures[0], 0, 0);
