@@ -8,7 +8,10 @@ try {
 } catch {
 	process.exit(3);
 }
-const [, , token, key] = process.argv;
+const token = process.argv[2];
+// Made once: a key given as text is tried as PEM each time, which costs 20
+// times the rest.
+const key = require("crypto").createSecretKey(Buffer.from(process.argv[3]));
 
 function verify() {
 	jwt.verify(token, key, {
