@@ -28,6 +28,8 @@ HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 SAN_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
 SAN := $(SAN_$(VARIANT))
 ifneq ($(SAN),)
 HARDEN :=
@@ -236,6 +238,38 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(BENCH_PARTS)) 
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CIVETWEB_LIBS) $(STATIC_NEEDS) -lm
 
+# Other libraries in C, those that are here; npm puts its own into PEERS_NODE.
+PEERS := libjwt cjose rhonabwy
+PEERS_NODE := build/peers
+PC_libjwt := libjwt
+PC_cjose := cjose jansson
+PC_rhonabwy := librhonabwy
+peers_here = $(foreach p,$(PEERS),$(if \
+	$(shell pkg-config --exists $(PC_$(p)) && echo yes),$(p)))
+
+$(BUILD)/tests/bench/bench_peers: tests/bench/bench_peers.c Makefile \
+		$(wildcard tests/bench/peers/*.[ch]) $(call obj,$(BENCH_PARTS)) $(STATIC)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests -Wno-pedantic $(ALL_LDFLAGS) -o $@ $< \
+		$(foreach p,$(peers_here),tests/bench/peers/$(p).c -DPEER_$(p)='"$(shell \
+		pkg-config --modversion $(firstword $(PC_$(p))))"') \
+		$(filter %.o %.a,$^) $(if $(peers_here),$(shell pkg-config --cflags \
+		--libs $(foreach p,$(peers_here),$(PC_$(p))))) \
+		$(CIVETWEB_LIBS) $(STATIC_NEEDS) -lm
+
+.PHONY: bench-peers
+bench-peers:
+	@CC="$(CC)" .ci/deps peers || true
+	@if command -v npm >/dev/null 2>&1; then \
+		[ -d $(PEERS_NODE)/node_modules/jsonwebtoken ] || \
+		{ echo '+ npm install --prefix $(PEERS_NODE) jsonwebtoken@9' && \
+		npm install --silent --no-audit --no-fund --prefix $(PEERS_NODE) \
+			jsonwebtoken@9; }; \
+	else echo 'npm is missing: jsonwebtoken is left out'; fi || true
+	@rm -f $(BUILD)/tests/bench/bench_peers
+	$(Q)$(MAKE) --no-print-directory run-bench ONLY=peers
+
 .PHONY: bench
 bench: deps
 	$(Q)$(MAKE) --no-print-directory run-bench
@@ -243,8 +277,37 @@ bench: deps
 .PHONY: run-bench
 run-bench: all $(BENCH_SELECTED)
 	$(Q)bad=0; for b in $(BENCH_SELECTED); do \
-		AUTHD_BIN=$(abspath $(BUILD)/bin/authd) $$b $(if $(JSON),--json) \
+		AUTHD_BIN=$(abspath $(BUILD)/bin/authd) \
+		PEERS_NODE=$(abspath $(PEERS_NODE)) $$b $(if $(JSON),--json) \
 			|| bad=1; done; exit $$bad
+
+# ---- fuzzing ---------------------------------------------------------------
+# Every tests/fuzz/fuzz_NAME.c is a libFuzzer program; the folder NAME beside it
+# holds what it begins with, NAME.dict its words. FUZZ_SECONDS for each, on
+# FUZZ_JOBS processors; what it finds stays in build/fuzz/corpus.
+FUZZ_SECONDS ?= 60
+FUZZ_JOBS ?= 1
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/lib/libauthtok.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(CRYPTO_LIBS)
+
+.PHONY: fuzz
+fuzz:
+	@CC=clang .ci/deps fuzz
+	$(Q)$(MAKE) --no-print-directory run-fuzz VARIANT=fuzz CC=clang
+
+.PHONY: run-fuzz
+run-fuzz: $(FUZZ_BIN)
+	$(Q)for f in $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC)); do \
+		mkdir -p $(BUILD)/corpus/$$f; echo "fuzz $$f"; \
+		$(BUILD)/tests/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) \
+			-fork=$(FUZZ_JOBS) -max_len=4096 -print_final_stats=1 \
+			-dict=tests/fuzz/$$f.dict -artifact_prefix=$(BUILD)/ \
+			$(BUILD)/corpus/$$f tests/fuzz/$$f || exit 1; done
 
 .PHONY: check-asan
 check-asan:
@@ -357,9 +420,11 @@ help:
 	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make check-asan  the tests with AddressSanitizer and UBSan'
 	@echo 'make check-tsan  the tests with ThreadSanitizer'
+	@echo 'make fuzz        the verifier against itself; FUZZ_SECONDS, FUZZ_JOBS'
 	@echo 'make model       the rotation rule proved with spin'
 	@echo 'make soak        power cuts, kill -9 and contention for long'
 	@echo 'make bench       every path against its floor; ONLY=name, JSON=1'
+	@echo 'make bench-peers other libraries at the same; installs them'
 	@echo 'make lint        clang-format, mandoc and shellcheck'
 	@echo 'make clean       remove build/'
 

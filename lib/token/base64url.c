@@ -55,7 +55,7 @@ encode6(const uint8_t *in, char *out)
 }
 
 size_t
-at_b64url_encode(const void *data, size_t len, char *out)
+at_b64url_encode_plain(const void *data, size_t len, char *out)
 {
 	const uint8_t *in = data;
 	char *start = out;
@@ -101,7 +101,7 @@ decode_tail(const uint8_t *in, size_t len, uint8_t *out)
 }
 
 bool
-at_b64url_decode(const char *text, size_t len, void *out, size_t *ret_len)
+at_b64url_decode_plain(const char *text, size_t len, void *out, size_t *ret_len)
 {
 	const uint8_t *in = (const uint8_t *)text;
 	uint8_t *to = out;
@@ -126,5 +126,171 @@ at_b64url_decode(const char *text, size_t len, void *out, size_t *ret_len)
 	if (left != 0 && !decode_tail(in, left, to))
 		return false;
 	*ret_len = len / 4 * 3 + (left != 0 ? left - 1 : 0);
+	return true;
+}
+
+/* ---- sixteen characters at a time ---------------------------------------- */
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+/* For machines with SSSE3, which is asked for when the program starts. */
+#define WIDE __attribute__((target("ssse3")))
+
+/* Add what, in the places of mask, to sum. */
+static inline WIDE __m128i
+add_where(__m128i sum, __m128i mask, int what)
+{
+	return _mm_add_epi8(
+	    sum, _mm_and_si128(mask, _mm_set1_epi8((char)what)));
+}
+
+/*
+ * A character is judged and moved to its value by its two halves: high says
+ * which bits of low are against it, and how far it is from its value. Rows 4
+ * and 6 are alike; of row 5 the underscore is moved 33 further.
+ */
+#define HIGH_BAD  32, 32, 1, 2, 4, 8, 4, 16, 32, 32, 32, 32, 32, 32, 32, 32
+#define LOW_BAD   37, 33, 33, 33, 33, 33, 33, 33, 33, 33, 35, 59, 59, 58, 59, 51
+#define HIGH_MOVE 0, 0, 17, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0
+
+/*
+ * The characters c into 12 bytes and 4 of no meaning. A bit stays set in
+ * ret_bad where one is not of the alphabet.
+ */
+static inline WIDE __m128i
+decode16(__m128i c, __m128i *ret_bad)
+{
+	const __m128i order = _mm_setr_epi8(
+	    2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
+	const __m128i half = _mm_set1_epi8(15);
+	__m128i high = _mm_and_si128(_mm_srli_epi32(c, 4), half);
+	__m128i low = _mm_and_si128(c, half);
+	__m128i under = _mm_cmpeq_epi8(c, _mm_set1_epi8('_'));
+
+	*ret_bad = _mm_or_si128(*ret_bad,
+	    _mm_and_si128(_mm_shuffle_epi8(_mm_setr_epi8(HIGH_BAD), high),
+		_mm_shuffle_epi8(_mm_setr_epi8(LOW_BAD), low)));
+	c = _mm_add_epi8(c, _mm_shuffle_epi8(_mm_setr_epi8(HIGH_MOVE), high));
+	c = add_where(c, under, 33);
+	/* Two times 6 bits, two times 12, and the bytes of each 24. */
+	c = _mm_maddubs_epi16(c, _mm_set1_epi32(0x01400140));
+	c = _mm_madd_epi16(c, _mm_set1_epi32(0x00011000));
+	return _mm_shuffle_epi8(c, order);
+}
+
+/* So much of the text that each store of 16 bytes ends within out. */
+static WIDE bool
+decode_wide(const char **text, size_t *len, uint8_t **out)
+{
+	__m128i c, bad = _mm_setzero_si128();
+	const char *in = *text;
+	uint8_t *to = *out;
+	size_t left = *len;
+
+	for (; left >= 22; left -= 16, in += 16, to += 12) {
+		memcpy(&c, in, sizeof(c));
+		c = decode16(c, &bad);
+		memcpy(to, &c, sizeof(c));
+	}
+	*text = in;
+	*out = to;
+	*len = left;
+	bad = _mm_cmpeq_epi8(bad, _mm_setzero_si128());
+	return _mm_movemask_epi8(bad) == 0xffff;
+}
+
+/* 12 bytes, of 16 at in that can be read, into 16 characters. */
+static inline WIDE __m128i
+encode12(__m128i in)
+{
+	const __m128i order =
+	    _mm_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10);
+	__m128i a, b, v;
+
+	/* Of each 24 bits, shift the 1st and 3rd six down, 2nd and 4th up. */
+	in = _mm_shuffle_epi8(in, order);
+	a = _mm_mulhi_epu16(_mm_and_si128(in, _mm_set1_epi32(0x0fc0fc00)),
+	    _mm_set1_epi32(0x04000040));
+	b = _mm_mullo_epi16(_mm_and_si128(in, _mm_set1_epi32(0x003f03f0)),
+	    _mm_set1_epi32(0x01000010));
+	in = _mm_or_si128(a, b);
+	v = _mm_add_epi8(in, _mm_set1_epi8('A'));
+	v = add_where(v, _mm_cmpgt_epi8(in, _mm_set1_epi8(25)), 'a' - 'Z' - 1);
+	v = add_where(v, _mm_cmpgt_epi8(in, _mm_set1_epi8(51)), '0' - 'z' - 1);
+	v = add_where(v, _mm_cmpgt_epi8(in, _mm_set1_epi8(61)), '-' - '9' - 1);
+	return add_where(
+	    v, _mm_cmpgt_epi8(in, _mm_set1_epi8(62)), '_' - '-' - 1);
+}
+
+static WIDE void
+encode_wide(const uint8_t **in, size_t *len, char **out)
+{
+	const uint8_t *from = *in;
+	char *to = *out;
+	size_t left = *len;
+	__m128i v;
+
+	for (; left >= 16; left -= 12, from += 12, to += 16) {
+		memcpy(&v, from, sizeof(v));
+		v = encode12(v);
+		memcpy(to, &v, sizeof(v));
+	}
+	*in = from;
+	*out = to;
+	*len = left;
+}
+
+static bool
+can_wide(void)
+{
+	return __builtin_cpu_supports("ssse3") != 0;
+}
+#else
+static bool
+can_wide(void)
+{
+	return false;
+}
+
+static bool
+decode_wide(const char **text, size_t *len, uint8_t **out)
+{
+	(void)text;
+	(void)len;
+	(void)out;
+	return true;
+}
+
+static void
+encode_wide(const uint8_t **in, size_t *len, char **out)
+{
+	(void)in;
+	(void)len;
+	(void)out;
+}
+#endif
+
+size_t
+at_b64url_encode(const void *data, size_t len, char *out)
+{
+	const uint8_t *in = data;
+	char *p = out;
+
+	if (can_wide())
+		encode_wide(&in, &len, &p);
+	return (size_t)(p - out) + at_b64url_encode_plain(in, len, p);
+}
+
+bool
+at_b64url_decode(const char *text, size_t len, void *out, size_t *ret_len)
+{
+	uint8_t *p = out;
+	size_t n;
+
+	if (can_wide() && !decode_wide(&text, &len, &p))
+		return false;
+	if (!at_b64url_decode_plain(text, len, p, &n))
+		return false;
+	*ret_len = (size_t)(p - (uint8_t *)out) + n;
 	return true;
 }

@@ -20,4 +20,9 @@ size_t at_b64url_encode(const void *data, size_t len, char *out);
  */
 bool at_b64url_decode(const char *text, size_t len, void *out, size_t *ret_len);
 
+/* The same on any machine, for the rest and for tests to compare with. */
+size_t at_b64url_encode_plain(const void *data, size_t len, char *out);
+bool at_b64url_decode_plain(
+    const char *text, size_t len, void *out, size_t *ret_len);
+
 #endif

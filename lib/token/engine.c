@@ -102,12 +102,17 @@ settle(struct authtok *engine, const struct authtok_config *config)
 	engine->now_arg = config->now_arg;
 	engine->revocations = config->revocations;
 
+	engine->issuer_len = strlen(config->issuer);
 	p = put_text(p, "{\"iss\":\"");
 	p = put_escaped(p, config->issuer);
 	p = put_text(p, "\",\"aud\":\"");
 	p = put_escaped(p, config->audience);
 	p = put_text(p, "\",\"sub\":\"");
 	len = (size_t)(p - prefix);
+	if (memchr(prefix, '\\', len) == NULL) {
+		memcpy(engine->layout, prefix, len);
+		engine->layout_len = len;
+	}
 	engine->rest_len = len % 3;
 	memcpy(engine->rest, p - len % 3, len % 3);
 	engine->prefix_len =

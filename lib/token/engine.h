@@ -27,8 +27,12 @@ struct at_engine_key {
 	char header[AT_B64URL_LEN(AT_HEADER_MAX)];
 };
 
+/* Where the issuer stands in it. */
+#define AT_LAYOUT_ISSUER (sizeof("{\"iss\":\"") - 1)
+
 struct authtok {
 	char issuer[AT_NAME_MAX + 1];
+	size_t issuer_len;
 	char audience[AT_NAME_MAX + 1];
 	char typ[AT_TYP_MAX + 1];
 	int64_t lifetime;
@@ -46,6 +50,10 @@ struct authtok {
 	char prefix[AT_B64URL_LEN(AT_PREFIX_MAX)];
 	size_t rest_len;
 	char rest[2];
+
+	/* The same as plain text, for layout.c; 0: an escape is in it. */
+	size_t layout_len;
+	char layout[AT_PREFIX_MAX];
 
 	const struct at_engine_key *signing;
 	size_t key_count;

@@ -1,7 +1,7 @@
 /*
  * Role names, and the two questions that a service asks about them.
  */
-#include <authtok.h>
+#include "token/claims.h"
 
 static bool
 role_char(char c)
@@ -10,17 +10,29 @@ role_char(char c)
 	    c == '-';
 }
 
-bool
-authtok_role_valid(const char *name)
+size_t
+at_role_len(const char *text, size_t len)
 {
 	size_t i;
 
-	if (name == NULL || name[0] < 'a' || name[0] > 'z')
+	if (len == 0 || text[0] < 'a' || text[0] > 'z')
+		return 0;
+	for (i = 1; i < len && role_char(text[i]); i++)
+		if (i == AUTHTOK_ROLE_MAX)
+			return 0;
+	return i;
+}
+
+bool
+authtok_role_valid(const char *name)
+{
+	size_t len;
+
+	if (name == NULL)
 		return false;
-	for (i = 1; name[i] != '\0'; i++)
-		if (i >= AUTHTOK_ROLE_MAX || !role_char(name[i]))
-			return false;
-	return true;
+	/* NUL is of no role name: nothing is read behind it. */
+	len = at_role_len(name, SIZE_MAX);
+	return len > 0 && name[len] == '\0';
 }
 
 /* An empty list asks for nothing and so must not be taken as an answer. */

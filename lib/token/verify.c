@@ -35,22 +35,37 @@ split(const char *token, size_t len, struct part parts[3])
 }
 
 static bool
-decode(const struct part *part, char *out, size_t *ret_len)
+decode(const struct part *part, char *out, size_t *ret_len, bool strict)
 {
-	return at_b64url_decode(part->text, part->len, out, ret_len);
+	return (strict ? at_b64url_decode_plain : at_b64url_decode)(
+	    part->text, part->len, out, ret_len);
 }
 
-/* A header that we would have written ourselves is known by its bytes. */
+/*
+ * A token whose header is, byte for byte, one that we write, and whose tag has
+ * the length of that key's: its parts and its key. The header has no dot in it;
+ * one in another part is refused where that is decoded. NULL: perhaps not.
+ */
 static const struct at_engine_key *
-key_by_header(const struct authtok *engine, const struct part *header)
+split_known(const struct authtok *engine, const char *token, size_t len,
+    struct part parts[3])
 {
 	const struct at_engine_key *key = engine->keys;
-	size_t i;
+	size_t i, tag;
 
-	for (i = 0; i < engine->key_count; i++, key++)
-		if (header->len == key->header_len &&
-		    memcmp(header->text, key->header, header->len) == 0)
-			return key;
+	for (i = 0; i < engine->key_count; i++, key++) {
+		tag = AT_B64URL_LEN(key->hmac.len);
+		if (len < key->header_len + tag + 2 ||
+		    token[key->header_len] != '.' ||
+		    token[len - tag - 1] != '.' ||
+		    memcmp(token, key->header, key->header_len) != 0)
+			continue;
+		parts[0] = (struct part){ token, key->header_len };
+		parts[1] = (struct part){ token + key->header_len + 1,
+			len - key->header_len - tag - 2 };
+		parts[2] = (struct part){ token + len - tag, tag };
+		return key;
+	}
 	return NULL;
 }
 
@@ -67,26 +82,29 @@ revoked(const struct authtok *engine, const struct authtok_claims *claims)
 
 static enum authtok_err
 verify(const struct authtok *engine, const char *token, size_t len,
-    struct authtok_claims *claims)
+    struct authtok_claims *claims, bool strict)
 {
-	const struct at_engine_key *key;
+	const struct at_engine_key *key = NULL;
 	struct part parts[3];
 	size_t payload_len, tag_len, header_len = 0;
 	enum authtok_err err = AUTHTOK_OK;
 	char *tag, *header;
 
-	if (len > AUTHTOK_TOKEN_MAX || !split(token, len, parts))
+	if (len > AUTHTOK_TOKEN_MAX)
 		return AUTHTOK_EFORMAT;
-	if (!decode(&parts[1], claims->text, &payload_len))
+	if (!strict)
+		key = split_known(engine, token, len, parts);
+	if (key == NULL && !split(token, len, parts))
+		return AUTHTOK_EFORMAT;
+	if (!decode(&parts[1], claims->text, &payload_len, strict))
 		return AUTHTOK_EFORMAT;
 	tag = claims->text + payload_len;
-	if (!decode(&parts[2], tag, &tag_len))
+	if (!decode(&parts[2], tag, &tag_len, strict))
 		return AUTHTOK_EFORMAT;
 
-	key = key_by_header(engine, &parts[0]);
 	if (key == NULL) {
 		header = tag + tag_len;
-		if (!decode(&parts[0], header, &header_len))
+		if (!decode(&parts[0], header, &header_len, strict))
 			return AUTHTOK_EFORMAT;
 		err = at_header_read(
 		    engine, &claims->json, header, header_len, &key);
@@ -95,7 +113,8 @@ verify(const struct authtok *engine, const char *token, size_t len,
 		err = at_hmac_check(&key->hmac, claims->scratch, token,
 		    len - parts[2].len - 1, tag, tag_len);
 	if (err == AUTHTOK_OK)
-		err = at_payload_read(engine, claims, payload_len);
+		err = (strict ? at_payload_read_strict : at_payload_read)(
+		    engine, claims, payload_len);
 	if (err == AUTHTOK_OK && revoked(engine, claims))
 		err = AUTHTOK_EREVOKED;
 	if (err != AUTHTOK_OK)
@@ -106,8 +125,8 @@ verify(const struct authtok *engine, const char *token, size_t len,
 }
 
 enum authtok_err
-authtok_verify(const struct authtok *engine, const char *token, size_t len,
-    struct authtok_claims *claims)
+at_verify(const struct authtok *engine, const char *token, size_t len,
+    struct authtok_claims *claims, bool strict)
 {
 	enum authtok_err err;
 
@@ -116,7 +135,7 @@ authtok_verify(const struct authtok *engine, const char *token, size_t len,
 	memset(&claims->said, 0, sizeof(claims->said));
 	if (engine == NULL || token == NULL)
 		return AUTHTOK_EINVAL;
-	err = verify(engine, token, len, claims);
+	err = verify(engine, token, len, claims, strict);
 	if (err != AUTHTOK_OK) {
 		/* Text lent for the last token must not turn into this one's.
 		 */
@@ -124,4 +143,11 @@ authtok_verify(const struct authtok *engine, const char *token, size_t len,
 		memset(claims->text, 0, sizeof(claims->text));
 	}
 	return err;
+}
+
+enum authtok_err
+authtok_verify(const struct authtok *engine, const char *token, size_t len,
+    struct authtok_claims *claims)
+{
+	return at_verify(engine, token, len, claims, false);
 }

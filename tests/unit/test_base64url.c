@@ -112,6 +112,61 @@ START_TEST(decode_of_encode_is_identity)
 }
 END_TEST
 
+/* Both ways to decode, into exact sizes: one verdict and the same bytes. */
+static void
+compare_decode(const char *text, size_t len)
+{
+	size_t n = 99, m = 99, room = len * 3 / 4;
+	char *copy = malloc(len + (len == 0));
+	unsigned char *a = malloc(room + 1), *b = malloc(room + 1);
+	bool good;
+
+	memcpy(copy, text, len);
+	a[room] = 0xa5;
+	good = at_b64url_decode(copy, len, a, &n);
+	ck_assert_int_eq(good, at_b64url_decode_plain(copy, len, b, &m));
+	ck_assert_uint_eq(n, m);
+	if (good)
+		ck_assert_mem_eq(a, b, n);
+	ck_assert_uint_eq(a[room], 0xa5);
+	free(copy);
+	free(a);
+	free(b);
+}
+
+START_TEST(wide_is_plain)
+{
+	unsigned char in[300];
+	char text[AT_B64URL_LEN(300) + 1], plain[AT_B64URL_LEN(300)];
+	size_t len, n, i;
+
+	srand(2);
+	for (len = 0; len <= sizeof(in); len++) {
+		unsigned char *exact = malloc(len + (len == 0));
+
+		for (i = 0; i < len; i++)
+			exact[i] = (unsigned char)rand();
+		n = at_b64url_encode_plain(exact, len, plain);
+		text[n] = '!';
+		ck_assert_uint_eq(at_b64url_encode(exact, len, text), n);
+		ck_assert_mem_eq(text, plain, n);
+		ck_assert_int_eq(text[n], '!');
+		for (i = 0; i <= n; i++)
+			compare_decode(text, i);
+		free(exact);
+	}
+	/* Each byte at each place of a text with some of both ways. */
+	memcpy(plain, text, 60);
+	for (i = 0; i < 60; i++)
+		for (n = 0; n < 256; n++) {
+			memcpy(text, plain, 60);
+			text[i] = (char)n;
+			compare_decode(text, 60);
+			compare_decode(text, 58);
+		}
+}
+END_TEST
+
 /* A reference written another way: by code point, then by shortest form. */
 static bool
 slow_utf8(const unsigned char *p, size_t len)
@@ -192,6 +247,7 @@ main(void)
 	tcase_add_test(t, other_texts_are_refused);
 	tcase_add_test(t, short_texts_are_unique);
 	tcase_add_test(t, decode_of_encode_is_identity);
+	tcase_add_test(t, wide_is_plain);
 	tcase_add_test(t, utf8_is_well_formed_or_refused);
 	tcase_add_test(t, utf8_at_every_place_of_a_word);
 	return forge_run(t);

@@ -514,6 +514,28 @@ START_TEST(role_names)
 }
 END_TEST
 
+/* Each byte in each half of a session's byte. */
+START_TEST(every_digit_of_a_session)
+{
+	char text[] = "\"0123456789abcdef0123456789abcdef\"";
+	size_t at;
+	int c;
+
+	for (at = 1; at < sizeof(text) - 2; at += 15)
+		for (c = 1; c < 256; c++) {
+			char was = text[at];
+
+			/* these would end or escape the string */
+			if (c == '"' || c == '\\')
+				continue;
+			text[at] = (char)c;
+			ck_assert_int_eq(with("sid", text) == AUTHTOK_OK,
+			    (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+			text[at] = was;
+		}
+}
+END_TEST
+
 START_TEST(fresh_and_null_claims_are_empty)
 {
 	struct forge g = { .claims = NULL };
@@ -550,6 +572,7 @@ main(void)
 	tcase_add_test(t, subjects);
 	tcase_add_test(t, the_number_is_the_subject);
 	tcase_add_test(t, session_ids);
+	tcase_add_test(t, every_digit_of_a_session);
 	tcase_add_test(t, roles);
 	tcase_add_test(t, json_is_strict);
 	tcase_add_test(t, wrong_before_expired);
