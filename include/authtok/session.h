@@ -117,7 +117,8 @@ enum authtok_outcome {
 /*
  * Present a refresh token of len bytes. retry_key is NULL or 1 to
  * AUTHTOK_RETRYKEY_MAX visible ASCII characters, the same for every try of one
- * stored token. client may be NULL; ret_outcome and ret_tokens may not.
+ * stored token: all of them send it, or all none. The leeway is for those that
+ * send none. client may be NULL; ret_outcome and ret_tokens may not.
  * Errors: EINVAL (retry_key, arguments), EFORMAT (not a refresh token), EKEY
  * (unknown refresh secret), ESIG (forged), EUNKNOWN (no such session, or its
  * user is disabled or gone), EREVOKED, EEXPIRED (the session is removed),
