@@ -270,6 +270,17 @@ bench-peers:
 	@rm -f $(BUILD)/tests/bench/bench_peers
 	$(Q)$(MAKE) --no-print-directory run-bench ONLY=peers
 
+# The peers' bars and the growth curve, as build/bench/*.svg.
+.PHONY: bench-plot
+bench-plot:
+	@CC="$(CC)" .ci/deps plot
+	@mkdir -p build/bench
+	$(Q)$(MAKE) -s run-bench ONLY=bench_peers JSON=1 | grep '^{' \
+		>build/bench/peers.jsonl
+	$(Q)$(MAKE) -s run-bench ONLY=bench_sqlite JSON=1 | grep '^{' \
+		>build/bench/sqlite.jsonl
+	$(Q)tests/bench/plot.sh build/bench
+
 .PHONY: bench
 bench: deps
 	$(Q)$(MAKE) --no-print-directory run-bench
@@ -425,6 +436,7 @@ help:
 	@echo 'make soak        power cuts, kill -9 and contention for long'
 	@echo 'make bench       every path against its floor; ONLY=name, JSON=1'
 	@echo 'make bench-peers other libraries at the same; installs them'
+	@echo 'make bench-plot  both as SVG in build/bench'
 	@echo 'make lint        clang-format, mandoc and shellcheck'
 	@echo 'make clean       remove build/'
 
