@@ -6,43 +6,20 @@
 #include "authd/http.h"
 #include "authd/http_body.h"
 #include "authd/http_check.h"
-#include "authd/http_gate.h"
-#include "authd/http_guard.h"
-#include "authd/http_socket.h"
+#include "authd/http_server.h"
 #include "authd/http_text.h"
 
 #include <civetweb.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #define REQUEST_TIMEOUT_MS   5000
 #define REQUEST_TIMEOUT_TEXT "5000"
 #define LINGER_MS            500
-#define THREAD_START_WAIT_MS 5000
-#define DEFER_ACCEPT_S       30
-#define STOP_READING_MS      1000 /* what still comes in, when we stop */
-/* short: who waits is to wait where the guard sees it, in the kernel */
-#define QUEUE        16
-#define QUEUE_TEXT   "16"
-#define BUFFER_ALIGN 16 /* what malloc gives at least */
-
-struct http_server {
-	struct http_options options;
-	char *fixed_headers;
-	struct mg_context *ctx;
-	struct http_guard *guard;
-	unsigned port;
-	int listener; /* the library's, or -1 */
-	struct http_gate gate;
-};
+#define BUFFER_ALIGN         16 /* what malloc gives at least */
 
 /* What we remember of each of the library's threads. */
 struct worker {
@@ -93,20 +70,6 @@ peer_of(const struct mg_request_info *info, struct http_peer *peer)
 	snprintf(peer->addr, sizeof(peer->addr), "%s", info->remote_addr);
 	peer->port = (unsigned)info->remote_port;
 	peer->local_port = (unsigned)info->server_port;
-}
-
-/*
- * For the guard. The library fills in the addresses before it tells of a
- * connection, and gives them out a moment after.
- */
-static bool
-peer_of_conn(const void *conn, struct http_peer *peer)
-{
-	const struct mg_request_info *info = mg_get_request_info(conn);
-
-	if (info != NULL)
-		peer_of(info, peer);
-	return info != NULL;
 }
 
 /* ---- answering --------------------------------------------------------- */
@@ -500,44 +463,16 @@ http_read_body(
 	return result;
 }
 
-/* ---- start and stop ---------------------------------------------------- */
+/* ---- the library -------------------------------------------------------- */
 
-static struct http_server *
-server_new(const struct http_options *options)
+bool
+http_library_ipv6(void)
 {
-	struct http_server *server = calloc(1, sizeof(*server));
-
-	if (server == NULL)
-		return NULL;
-	server->options = *options;
-	server->options.listen = NULL;
-	server->options.fixed_headers = NULL;
-	if (!http_gate_init(&server->gate)) {
-		free(server);
-		return NULL;
-	}
-	if (options->fixed_headers != NULL) {
-		server->fixed_headers = strdup(options->fixed_headers);
-		if (server->fixed_headers == NULL) {
-			http_gate_destroy(&server->gate);
-			free(server);
-			return NULL;
-		}
-	}
-	return server;
+	return mg_check_feature(MG_FEATURES_IPV6) != 0;
 }
 
-static void
-server_free(struct http_server *server)
-{
-	http_guard_free(server->guard);
-	http_gate_destroy(&server->gate);
-	free(server->fixed_headers);
-	free(server);
-}
-
-static struct mg_context *
-start_library(
+bool
+http_library_start(
     struct http_server *server, const char *listen, char *why, size_t why_len)
 {
 	const struct mg_callbacks callbacks = {
@@ -553,7 +488,7 @@ start_library(
 	char threads[16];
 	const char *settings[] = { "listening_ports", listen, "num_threads",
 		threads, "tcp_nodelay", "1", "max_request_size", "16384",
-		"connection_queue", QUEUE_TEXT, "listen_backlog", "4096",
+		"connection_queue", HTTP_QUEUE_TEXT, "listen_backlog", "4096",
 		"enable_keep_alive", "yes", "keep_alive_timeout_ms", "500",
 		"request_timeout_ms", REQUEST_TIMEOUT_TEXT, "decode_url", "no",
 		"enable_auth_domain_check", "no", "enable_directory_listing",
@@ -563,128 +498,38 @@ start_library(
 	struct mg_error_data error = { NULL, why, why_len };
 
 	snprintf(threads, sizeof(threads), "%u", server->options.threads);
-	return mg_start2(&init, &error);
-}
-
-/*
- * Starts the library's threads with all signals blocked, so that none of them
- * is interrupted by one or runs a handler; and puts SIGPIPE back to what it
- * was: each of the threads sets it to be ignored as it begins (the library
- * sends with MSG_NOSIGNAL anyway).
- */
-static bool
-start_threads(
-    struct http_server *server, const char *listen, char *why, size_t why_len)
-{
-	const struct http_guard_options guard = {
-		.threads = server->options.threads,
-		.queue = QUEUE,
-		.body_timeout_ms = server->options.body_timeout_ms,
-		.peer_of = peer_of_conn,
-	};
-	struct sigaction pipe_action;
-	sigset_t all, before;
-	bool ok = false;
-
-	sigfillset(&all);
-	sigaction(SIGPIPE, NULL, &pipe_action);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	snprintf(why, why_len, "out of memory");
-	server->guard = http_guard_start(&guard);
-	if (server->guard != NULL)
-		server->ctx = start_library(server, listen, why, why_len);
-	if (server->ctx != NULL) {
-		ok = http_gate_await_threads(&server->gate,
-		    server->options.threads + 1, THREAD_START_WAIT_MS);
-		sigaction(SIGPIPE, &pipe_action, NULL);
-		if (!ok)
-			snprintf(why, why_len, "cannot start %u threads",
-			    server->options.threads);
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return ok;
-}
-
-/*
- * Connections that say nothing need not reach a thread (tcp(7)); and those
- * that wait for one are to be counted.
- */
-static void
-know_listener(struct http_server *server)
-{
-	int seconds = DEFER_ACCEPT_S;
-
-	server->listener = http_socket_listener(server->port);
-	if (server->listener < 0)
-		return;
-	setsockopt(server->listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
-	    sizeof(seconds));
-	http_guard_listen(server->guard, server->listener, server->port);
-}
-
-struct http_server *
-http_start(const struct http_options *options, char *why, size_t why_len)
-{
-	struct mg_server_port port = { 0 };
-	struct http_listen addr;
-	struct http_server *server;
-	char reason[256];
-	int err;
-
-	if (!http_listen_parse(options->listen, &addr, why, why_len))
-		return NULL;
-	if (addr.ipv6 && !mg_check_feature(MG_FEATURES_IPV6)) {
-		snprintf(why, why_len,
-		    "cannot listen on %s: this system's web server library "
-		    "was built without IPv6",
-		    addr.text);
-		return NULL;
-	}
-	server = server_new(options);
-	if (server == NULL) {
-		snprintf(why, why_len, "out of memory");
-		return NULL;
-	}
 	mg_init_library(0);
-	if (start_threads(server, addr.text, reason, sizeof(reason)) &&
-	    mg_get_server_ports(server->ctx, 1, &port) == 1) {
-		server->port = (unsigned)port.port;
-		know_listener(server);
-		return server;
-	}
-	if (server->ctx != NULL)
-		mg_stop(server->ctx);
-	else if ((err = http_listen_probe(&addr)) != 0)
-		snprintf(reason, sizeof(reason), "%s", strerror(err));
-	snprintf(why, why_len, "cannot listen on %s: %s", addr.text, reason);
-	mg_exit_library();
-	server_free(server);
-	return NULL;
+	server->ctx = mg_start2(&init, &error);
+	if (server->ctx == NULL)
+		mg_exit_library();
+	return server->ctx != NULL;
 }
 
 unsigned
-http_port(const struct http_server *server)
+http_library_port(const struct http_server *server)
 {
-	return server->port;
+	struct mg_server_port port = { 0 };
+
+	if (mg_get_server_ports(server->ctx, 1, &port) != 1)
+		return 0;
+	return (unsigned)port.port;
 }
 
 void
-http_stop(struct http_server *server, unsigned grace_ms)
+http_library_stop(struct http_server *server)
 {
-	unsigned first =
-	    grace_ms < STOP_READING_MS ? grace_ms : STOP_READING_MS;
-
-	if (!http_guard_drain(server->guard, first)) {
-		/* a client that drips a body is not worth the whole grace */
-		http_guard_expire_all(server->guard);
-		http_guard_drain(server->guard, grace_ms - first);
-	}
-	http_guard_expire_all(server->guard);
-	http_guard_listen(server->guard, -1, 0);
-	/* wakes the accepting thread, which else looks up every 2 s only */
-	if (server->listener >= 0)
-		shutdown(server->listener, SHUT_RD);
+	if (server->ctx == NULL)
+		return;
 	mg_stop(server->ctx);
 	mg_exit_library();
-	server_free(server);
+}
+
+bool
+http_library_peer(const void *conn, struct http_peer *peer)
+{
+	const struct mg_request_info *info = mg_get_request_info(conn);
+
+	if (info != NULL)
+		peer_of(info, peer);
+	return info != NULL;
 }

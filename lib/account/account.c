@@ -148,18 +148,32 @@ at_accounts_judge(
 	return AUTHTOK_OK;
 }
 
+/* What a thread of the slots is to do; on the stack of the caller. */
+struct hashing {
+	const char *hash; /* to compare with; NULL: nobody's */
+	const char *password;
+	size_t len;
+	char *ret; /* the new hash */
+	enum authtok_err err;
+};
+
+static void
+hash_work(void *arg)
+{
+	struct hashing *what = arg;
+
+	what->err = at_password_hash(what->password, what->len, what->ret);
+}
+
 enum authtok_err
 at_accounts_hash(const struct authtok_accounts *accounts, const char *password,
     size_t len, char hash[AUTHTOK_HASH_MAX + 1])
 {
+	struct hashing what = { .password = password, .len = len, .ret = hash };
 	enum authtok_err err;
 
-	err = at_slots_enter(accounts->slots);
-	if (err != AUTHTOK_OK)
-		return err;
-	err = at_password_hash(password, len, hash);
-	at_slots_leave(accounts->slots);
-	return err;
+	err = at_slots_run(accounts->slots, hash_work, &what);
+	return err == AUTHTOK_OK ? what.err : err;
 }
 
 /*
@@ -189,19 +203,26 @@ compare(const char *hash, const char *password, size_t len, char *ret_fresh)
 	return err == AUTHTOK_OK ? AUTHTOK_EPASSWORD : err;
 }
 
+static void
+compare_work(void *arg)
+{
+	struct hashing *what = arg;
+
+	what->err = compare(what->hash, what->password, what->len, what->ret);
+}
+
 enum authtok_err
 at_accounts_compare(const struct authtok_accounts *accounts, const char *hash,
     const char *password, size_t len, char ret_fresh[AUTHTOK_HASH_MAX + 1])
 {
+	struct hashing what = {
+		.hash = hash, .password = password, .len = len, .ret = ret_fresh
+	};
 	enum authtok_err err;
 
 	ret_fresh[0] = '\0';
-	err = at_slots_enter(accounts->slots);
-	if (err != AUTHTOK_OK)
-		return err;
-	err = compare(hash, password, len, ret_fresh);
-	at_slots_leave(accounts->slots);
-	return err;
+	err = at_slots_run(accounts->slots, compare_work, &what);
+	return err == AUTHTOK_OK ? what.err : err;
 }
 
 static enum authtok_err

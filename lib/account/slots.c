@@ -1,33 +1,135 @@
 /*
  * A hash takes a processor for some 20 ms and 19 MiB: more of them at once win
- * nothing. Turns are given in order of arrival; a turn is handed over, never
- * released into a race, so nobody is overtaken.
+ * nothing. So that they cost those little who only refresh or verify, they are
+ * computed by threads of our own with a lower priority: on a processor that a
+ * hash holds, anybody else who has work is let on at once. The queue is in
+ * order of arrival.
  */
 #include "account/slots.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-/* On the stack of a caller that waits. */
-struct waiter {
-	pthread_cond_t turn_came;
-	bool turn;
-	struct waiter *next;
+/* HASH_NICE */
+#define HASH_NICE 10
+/* Argon2id and crypt_r have their work on the heap; the rest is for the libc
+ * and the sanitizers, and costs nothing until it is touched. */
+#define HASH_STACK (128 * 1024)
+
+/* On the stack of the caller, who waits. */
+struct job {
+	at_slots_work *work;
+	void *arg;
+	bool done;
+	pthread_cond_t was_done;
+	struct job *next;
 };
 
 struct at_slots {
 	pthread_mutex_t lock;
-	unsigned free;    /* turns that nobody has */
-	unsigned room;    /* places in the queue */
-	unsigned waiting; /* of them taken */
-	struct waiter *first, *last;
+	pthread_cond_t changed; /* a job came, or the end */
+	unsigned room;          /* places in the queue */
+	unsigned jobs;          /* under way and in the queue */
+	bool ends;
+	struct job *first, *last;
+	unsigned count; /* threads that were started */
+	pthread_t threads[];
 };
+
+/* The lock is held, and the queue is not empty. */
+static struct job *
+take_first(struct at_slots *slots)
+{
+	struct job *job = slots->first;
+
+	slots->first = job->next;
+	if (slots->first == NULL)
+		slots->last = NULL;
+	return job;
+}
+
+static void *
+thread_run(void *arg)
+{
+	struct at_slots *slots = arg;
+	struct job *job;
+
+	/* of this thread only, on Linux; to ask for less is always allowed,
+	 * and who is at less already stays there */
+	if (getpriority(PRIO_PROCESS, (id_t)gettid()) < HASH_NICE)
+		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), HASH_NICE);
+	pthread_mutex_lock(&slots->lock);
+	for (;;) {
+		while (slots->first == NULL && !slots->ends)
+			pthread_cond_wait(&slots->changed, &slots->lock);
+		if (slots->first == NULL)
+			break;
+		job = take_first(slots);
+		pthread_mutex_unlock(&slots->lock);
+		job->work(job->arg);
+		pthread_mutex_lock(&slots->lock);
+		slots->jobs--;
+		job->done = true;
+		pthread_cond_signal(&job->was_done);
+	}
+	pthread_mutex_unlock(&slots->lock);
+	return NULL;
+}
+
+/* Signals are for the threads of the application. */
+static enum authtok_err
+start_threads(struct at_slots *slots, unsigned count)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	int failed = 0;
+
+	if (pthread_attr_init(&attr) != 0)
+		return AUTHTOK_ENOMEM;
+	pthread_attr_setstacksize(&attr, HASH_STACK);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (failed == 0 && slots->count < count) {
+		failed = pthread_create(
+		    &slots->threads[slots->count], &attr, thread_run, slots);
+		if (failed == 0)
+			slots->count++;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return failed == 0 ? AUTHTOK_OK : AUTHTOK_ENOMEM;
+}
+
+/* Initialised, without threads; NULL without memory. */
+static struct at_slots *
+slots_alloc(unsigned count, unsigned room)
+{
+	struct at_slots *slots;
+
+	slots = calloc(1, sizeof(*slots) + count * sizeof(slots->threads[0]));
+	if (slots == NULL)
+		return NULL;
+	slots->room = room;
+	if (pthread_mutex_init(&slots->lock, NULL) != 0) {
+		free(slots);
+		return NULL;
+	}
+	if (pthread_cond_init(&slots->changed, NULL) != 0) {
+		pthread_mutex_destroy(&slots->lock);
+		free(slots);
+		return NULL;
+	}
+	return slots;
+}
 
 enum authtok_err
 at_slots_new(unsigned count, unsigned queue, struct at_slots **ret_slots)
 {
 	struct at_slots *slots;
+	enum authtok_err err;
 	long processors;
 
 	if (count > AT_SLOTS_MAX)
@@ -39,15 +141,14 @@ at_slots_new(unsigned count, unsigned queue, struct at_slots **ret_slots)
 		count = processors > AT_SLOTS_MAX ? AT_SLOTS_MAX
 						  : (unsigned)processors;
 	}
-	slots = calloc(1, sizeof(*slots));
+	slots = slots_alloc(count, queue);
 	if (slots == NULL)
 		return AUTHTOK_ENOMEM;
-	if (pthread_mutex_init(&slots->lock, NULL) != 0) {
-		free(slots);
-		return AUTHTOK_ENOMEM;
+	err = start_threads(slots, count);
+	if (err != AUTHTOK_OK) {
+		at_slots_free(slots);
+		return err;
 	}
-	slots->free = count;
-	slots->room = queue;
 	*ret_slots = slots;
 	return AUTHTOK_OK;
 }
@@ -57,63 +158,41 @@ at_slots_free(struct at_slots *slots)
 {
 	if (slots == NULL)
 		return;
+	pthread_mutex_lock(&slots->lock);
+	slots->ends = true;
+	pthread_cond_broadcast(&slots->changed);
+	pthread_mutex_unlock(&slots->lock);
+	while (slots->count > 0)
+		pthread_join(slots->threads[--slots->count], NULL);
+	pthread_cond_destroy(&slots->changed);
 	pthread_mutex_destroy(&slots->lock);
 	free(slots);
 }
 
-/* The lock is held. */
-static void
-wait_for_turn(struct at_slots *slots)
-{
-	struct waiter me = { .turn = false };
-
-	pthread_cond_init(&me.turn_came, NULL);
-	if (slots->last == NULL)
-		slots->first = &me;
-	else
-		slots->last->next = &me;
-	slots->last = &me;
-	slots->waiting++;
-	while (!me.turn)
-		pthread_cond_wait(&me.turn_came, &slots->lock);
-	pthread_cond_destroy(&me.turn_came);
-}
-
 enum authtok_err
-at_slots_enter(struct at_slots *slots)
+at_slots_run(struct at_slots *slots, at_slots_work *work, void *arg)
 {
-	enum authtok_err err = AUTHTOK_OK;
+	struct job job = { .work = work, .arg = arg };
 
 	pthread_mutex_lock(&slots->lock);
-	/* when a turn is free nobody waits: leave would have given it away */
-	if (slots->free > 0)
-		slots->free--;
-	else if (slots->waiting >= slots->room)
-		err = AUTHTOK_EBUSY;
-	else
-		wait_for_turn(slots);
-	pthread_mutex_unlock(&slots->lock);
-	return err;
-}
-
-void
-at_slots_leave(struct at_slots *slots)
-{
-	struct waiter *next;
-
-	pthread_mutex_lock(&slots->lock);
-	next = slots->first;
-	if (next == NULL) {
-		slots->free++;
-	} else {
-		slots->first = next->next;
-		if (slots->first == NULL)
-			slots->last = NULL;
-		slots->waiting--;
-		next->turn = true;
-		pthread_cond_signal(&next->turn_came);
+	if (slots->jobs >= slots->count &&
+	    slots->jobs - slots->count >= slots->room) {
+		pthread_mutex_unlock(&slots->lock);
+		return AUTHTOK_EBUSY;
 	}
+	pthread_cond_init(&job.was_done, NULL);
+	if (slots->last == NULL)
+		slots->first = &job;
+	else
+		slots->last->next = &job;
+	slots->last = &job;
+	slots->jobs++;
+	pthread_cond_signal(&slots->changed);
+	while (!job.done)
+		pthread_cond_wait(&job.was_done, &slots->lock);
 	pthread_mutex_unlock(&slots->lock);
+	pthread_cond_destroy(&job.was_done);
+	return AUTHTOK_OK;
 }
 
 unsigned
@@ -122,7 +201,7 @@ at_slots_waiting(struct at_slots *slots)
 	unsigned waiting;
 
 	pthread_mutex_lock(&slots->lock);
-	waiting = slots->waiting;
+	waiting = slots->jobs > slots->count ? slots->jobs - slots->count : 0;
 	pthread_mutex_unlock(&slots->lock);
 	return waiting;
 }

@@ -1,12 +1,18 @@
 /*
- * The queue before the password hashes: its bounds, its order.
+ * The threads that hash passwords, and the queue before them: its bounds, its
+ * order.
  */
 #include "account/slots.h"
 
 #include <check.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define THREADS 16
@@ -14,37 +20,80 @@
 
 static struct at_slots *slots;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned running, peak, entered, order[THREADS];
+static bool hold; /* nobody leaves while this is set */
+
+static void
+work(void *arg)
+{
+	pthread_mutex_lock(&lock);
+	order[entered++ % THREADS] = *(const unsigned *)arg;
+	if (++running > peak)
+		peak = running;
+	pthread_cond_broadcast(&changed);
+	while (hold)
+		pthread_cond_wait(&changed, &lock);
+	running--;
+	pthread_mutex_unlock(&lock);
+	sched_yield();
+}
+
+static void
+reset(void)
+{
+	running = peak = entered = 0;
+	hold = false;
+}
 
 static void *
-enter_and_note(void *arg)
+run(void *arg)
 {
-	const unsigned *number = arg;
-
-	ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_OK);
-	pthread_mutex_lock(&lock);
-	order[entered++] = *number;
-	pthread_mutex_unlock(&lock);
-	at_slots_leave(slots);
+	ck_assert_int_eq(at_slots_run(slots, work, arg), AUTHTOK_OK);
 	return NULL;
 }
 
-START_TEST(turns_come_in_order)
+static void
+set_hold(bool on)
+{
+	pthread_mutex_lock(&lock);
+	hold = on;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+await_running(unsigned count)
+{
+	pthread_mutex_lock(&lock);
+	while (running < count)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+await_waiting(unsigned count)
+{
+	while (at_slots_waiting(slots) != count)
+		sched_yield();
+}
+
+START_TEST(work_is_done_in_order)
 {
 	unsigned numbers[THREADS];
 	pthread_t threads[THREADS];
 	unsigned i;
 
-	entered = 0;
 	ck_assert_int_eq(at_slots_new(1, THREADS, &slots), AUTHTOK_OK);
-	ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_OK);
+	set_hold(true);
 	for (i = 0; i < THREADS; i++) {
 		numbers[i] = i;
-		pthread_create(&threads[i], NULL, enter_and_note, &numbers[i]);
-		while (at_slots_waiting(slots) != i + 1)
-			sched_yield();
+		pthread_create(&threads[i], NULL, run, &numbers[i]);
+		if (i == 0)
+			await_running(1);
+		await_waiting(i);
 	}
-	at_slots_leave(slots);
+	set_hold(false);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	for (i = 0; i < THREADS; i++)
@@ -54,31 +103,35 @@ START_TEST(turns_come_in_order)
 }
 END_TEST
 
-START_TEST(a_full_queue_is_busy_at_once)
+/* Fill slots and queue, be refused, and find all of it free again. */
+static void
+fill(unsigned count, unsigned queue)
 {
-	unsigned numbers[2] = { 0, 1 };
-	pthread_t threads[2];
+	unsigned number = 0;
+	pthread_t threads[THREADS];
 	unsigned i;
 
-	entered = 0;
-	ck_assert_int_eq(at_slots_new(2, 2, &slots), AUTHTOK_OK);
-	ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_OK);
-	ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_OK);
-	for (i = 0; i < 2; i++)
-		pthread_create(&threads[i], NULL, enter_and_note, &numbers[i]);
-	while (at_slots_waiting(slots) != 2)
-		sched_yield();
+	set_hold(true);
+	for (i = 0; i < count + queue; i++)
+		pthread_create(&threads[i], NULL, run, &number);
+	await_running(count);
+	await_waiting(queue);
 	for (i = 0; i < 3; i++)
-		ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_EBUSY);
-	at_slots_leave(slots);
-	at_slots_leave(slots);
-	for (i = 0; i < 2; i++)
+		ck_assert_int_eq(
+		    at_slots_run(slots, work, &number), AUTHTOK_EBUSY);
+	set_hold(false);
+	for (i = 0; i < count + queue; i++)
 		pthread_join(threads[i], NULL);
-	/* and all of it is free again */
-	ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_OK);
-	ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_OK);
-	at_slots_leave(slots);
-	at_slots_leave(slots);
+	ck_assert_uint_eq(at_slots_waiting(slots), 0);
+}
+
+START_TEST(a_full_queue_is_busy_at_once)
+{
+	ck_assert_int_eq(at_slots_new(2, 2, &slots), AUTHTOK_OK);
+	fill(2, 2);
+	fill(2, 2);
+	ck_assert_uint_eq(entered, 8);
+	ck_assert_uint_eq(peak, 2);
 	at_slots_free(slots);
 }
 END_TEST
@@ -86,11 +139,9 @@ END_TEST
 START_TEST(no_queue)
 {
 	ck_assert_int_eq(at_slots_new(1, 0, &slots), AUTHTOK_OK);
-	ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_OK);
-	ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_EBUSY);
-	at_slots_leave(slots);
-	ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_OK);
-	at_slots_leave(slots);
+	fill(1, 0);
+	fill(1, 0);
+	ck_assert_uint_eq(entered, 2);
 	at_slots_free(slots);
 }
 END_TEST
@@ -98,12 +149,22 @@ END_TEST
 START_TEST(as_many_as_processors)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	long i;
+	unsigned count = processors < THREADS ? (unsigned)processors : THREADS;
+	unsigned number = 0;
+	pthread_t threads[THREADS];
+	unsigned i;
 
 	ck_assert_int_eq(at_slots_new(0, 0, &slots), AUTHTOK_OK);
-	for (i = 0; i < processors; i++)
-		ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_OK);
-	ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_EBUSY);
+	set_hold(true);
+	for (i = 0; i < count; i++)
+		pthread_create(&threads[i], NULL, run, &number);
+	await_running(count);
+	if (processors == (long)count)
+		ck_assert_int_eq(
+		    at_slots_run(slots, work, &number), AUTHTOK_EBUSY);
+	set_hold(false);
+	for (i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
 	at_slots_free(slots);
 	slots = NULL;
 	ck_assert_int_eq(
@@ -118,36 +179,94 @@ come_and_go(void *arg)
 {
 	unsigned i;
 
-	(void)arg;
-	for (i = 0; i < ROUNDS; i++) {
-		ck_assert_int_eq(at_slots_enter(slots), AUTHTOK_OK);
-		pthread_mutex_lock(&lock);
-		if (++running > peak)
-			peak = running;
-		pthread_mutex_unlock(&lock);
-		sched_yield();
-		pthread_mutex_lock(&lock);
-		running--;
-		entered++;
-		pthread_mutex_unlock(&lock);
-		at_slots_leave(slots);
-	}
+	for (i = 0; i < ROUNDS; i++)
+		run(arg);
 	return NULL;
 }
 
 START_TEST(never_more_than_the_slots)
 {
+	unsigned number = 0;
 	pthread_t threads[THREADS];
 	unsigned i;
 
-	running = peak = entered = 0;
 	ck_assert_int_eq(at_slots_new(3, THREADS, &slots), AUTHTOK_OK);
 	for (i = 0; i < THREADS; i++)
-		pthread_create(&threads[i], NULL, come_and_go, NULL);
+		pthread_create(&threads[i], NULL, come_and_go, &number);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	ck_assert_uint_eq(entered, THREADS * ROUNDS);
 	ck_assert_uint_le(peak, 3);
+	at_slots_free(slots);
+}
+END_TEST
+
+/* What the thread that works is. */
+struct seen {
+	pthread_t thread;
+	int nice;
+	sigset_t blocked;
+};
+
+static void
+look(void *arg)
+{
+	struct seen *seen = arg;
+
+	seen->thread = pthread_self();
+	seen->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+	pthread_sigmask(SIG_SETMASK, NULL, &seen->blocked);
+}
+
+START_TEST(the_threads_stand_back_and_take_no_signals)
+{
+	int before = getpriority(PRIO_PROCESS, (id_t)gettid());
+	struct seen seen;
+	sigset_t own;
+
+	ck_assert_int_eq(at_slots_new(1, 0, &slots), AUTHTOK_OK);
+	ck_assert_int_eq(at_slots_run(slots, look, &seen), AUTHTOK_OK);
+	ck_assert(!pthread_equal(seen.thread, pthread_self()));
+	ck_assert(seen.nice > before || before == 19);
+	ck_assert_int_eq(sigismember(&seen.blocked, SIGTERM), 1);
+	ck_assert_int_eq(sigismember(&seen.blocked, SIGCHLD), 1);
+	/* and ours are as they were */
+	ck_assert_int_eq(getpriority(PRIO_PROCESS, (id_t)gettid()), before);
+	pthread_sigmask(SIG_SETMASK, NULL, &own);
+	ck_assert_int_eq(sigismember(&own, SIGTERM), 0);
+	at_slots_free(slots);
+}
+END_TEST
+
+/* The real one, until there are to be no more. */
+static int threads_left = -1;
+
+int
+pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+    void *(*start)(void *), void *arg)
+{
+	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+	    void *) = dlsym(RTLD_NEXT, "pthread_create");
+
+	if (threads_left == 0)
+		return EAGAIN;
+	if (threads_left > 0)
+		threads_left--;
+	return real(thread, attr, start, arg);
+}
+
+START_TEST(no_threads_no_slots)
+{
+	int i;
+
+	slots = NULL;
+	for (i = 0; i < 3; i++) {
+		threads_left = i;
+		ck_assert_int_eq(at_slots_new(3, 0, &slots), AUTHTOK_ENOMEM);
+		ck_assert_ptr_null(slots);
+	}
+	threads_left = 3;
+	ck_assert_int_eq(at_slots_new(3, 0, &slots), AUTHTOK_OK);
 	at_slots_free(slots);
 }
 END_TEST
@@ -161,11 +280,14 @@ main(void)
 	int failed;
 
 	tcase_set_timeout(tcase, 60);
-	tcase_add_test(tcase, turns_come_in_order);
+	tcase_add_checked_fixture(tcase, reset, NULL);
+	tcase_add_test(tcase, work_is_done_in_order);
 	tcase_add_test(tcase, a_full_queue_is_busy_at_once);
 	tcase_add_test(tcase, no_queue);
 	tcase_add_test(tcase, as_many_as_processors);
 	tcase_add_test(tcase, never_more_than_the_slots);
+	tcase_add_test(tcase, the_threads_stand_back_and_take_no_signals);
+	tcase_add_test(tcase, no_threads_no_slots);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
