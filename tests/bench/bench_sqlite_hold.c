@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/sqlite_internal.h"
@@ -25,8 +26,8 @@
 /* Holds of the writer; the lease itself keeps two from writing at once. */
 static struct {
 	struct at_pool *writer; /* NULL: nobody is watched */
-	uint64_t since;
-	double *all, *cleaning; /* ms */
+	uint64_t since, cpu_since;
+	double *all, *cleaning, *cpu; /* ms; cpu is of cleaning */
 	size_t all_count, cleaning_count;
 } watch;
 
@@ -37,13 +38,25 @@ void __real_at_pool_put(struct at_pool *pool, void *item);
 void *__wrap_at_pool_get(struct at_pool *pool, int timeout_ms);
 void __wrap_at_pool_put(struct at_pool *pool, void *item);
 
+/* Of this thread: without the time that it had to wait for a processor. */
+static uint64_t
+cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 void *
 __wrap_at_pool_get(struct at_pool *pool, int timeout_ms)
 {
 	void *item = __real_at_pool_get(pool, timeout_ms);
 
-	if (item != NULL && pool == watch.writer)
+	if (item != NULL && pool == watch.writer) {
 		watch.since = bench_now_ns();
+		watch.cpu_since = cpu_ns();
+	}
 	return item;
 }
 
@@ -58,8 +71,11 @@ __wrap_at_pool_put(struct at_pool *pool, void *item)
 		watch.since = 0;
 		if (watch.all_count < HOLDS)
 			watch.all[watch.all_count++] = held;
-		if (cleaner && watch.cleaning_count < HOLDS)
+		if (cleaner && watch.cleaning_count < HOLDS) {
+			watch.cpu[watch.cleaning_count] =
+			    (double)(cpu_ns() - watch.cpu_since) / 1e6;
 			watch.cleaning[watch.cleaning_count++] = held;
+		}
 	}
 	__real_at_pool_put(pool, item);
 }
@@ -109,7 +125,9 @@ hold(struct world *world)
 
 	watch.all = malloc(HOLDS * sizeof(double));
 	watch.cleaning = malloc(HOLDS * sizeof(double));
-	bench_check(watch.all != NULL && watch.cleaning != NULL);
+	watch.cpu = malloc(HOLDS * sizeof(double));
+	bench_check(
+	    watch.all != NULL && watch.cleaning != NULL && watch.cpu != NULL);
 	watch.writer = &((struct at_sqlite *)world->store->ctx)->writer;
 	for (size_t i = 0; i < CALLERS; i++) {
 		callers[i].world = world;
@@ -137,12 +155,15 @@ hold(struct world *world)
 	row("cleanup holds the writer, longest",
 	    bench_quantile(watch.cleaning, watch.cleaning_count, 1), "ms", 10,
 	    0);
+	row("cleanup with the writer, CPU time, longest",
+	    bench_quantile(watch.cpu, watch.cleaning_count, 1), "ms", 10, 0);
 	row("anybody holds the writer, p99",
 	    bench_quantile(watch.all, watch.all_count, 0.99), "ms", 0, 0);
 	row("anybody holds the writer, longest",
 	    bench_quantile(watch.all, watch.all_count, 1), "ms", 0, 0);
 	free(watch.all);
 	free(watch.cleaning);
+	free(watch.cpu);
 }
 
 static double

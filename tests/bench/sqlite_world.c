@@ -139,6 +139,16 @@ fill_sessions(sqlite3 *db, size_t count, size_t users, size_t dead_of)
 	sqlite3_finalize(stmt);
 }
 
+/* What was filled in is on the disk before anything is measured. */
+static void
+settle(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	bench_check(fd >= 0 && fsync(fd) == 0);
+	close(fd);
+}
+
 void
 world_fill(struct world *world, size_t sessions, size_t dead_of)
 {
@@ -165,6 +175,7 @@ world_fill(struct world *world, size_t sessions, size_t dead_of)
 	    (double)(pages(db) - before) * 4096 / (double)sessions;
 	exec(db, "COMMIT; PRAGMA journal_mode = WAL");
 	bench_check(sqlite3_close(db) == SQLITE_OK);
+	settle(world->path);
 }
 
 static void
@@ -311,4 +322,5 @@ world_copy(const char *from, const char *to)
 	bench_check(n == 0);
 	close(in);
 	close(out);
+	settle(to);
 }
