@@ -7,7 +7,8 @@
  * ends, because the log grows meanwhile, and a log that was not copied whole
  * cannot begin anew. So when there is little left the thread takes its turn in
  * the queue for the writer and copies the rest; then the next write goes to the
- * beginning of the log.
+ * beginning of the log. When they write as fast as it copies, that time would
+ * never come, so beyond LOG_SLOW each commit made while it is at work pauses.
  *
  * Several processes may do this to one database: SQLite lets one at a time. A
  * reader that stays keeps the log from beginning anew; it is asked again after
@@ -20,32 +21,36 @@
 #include <signal.h>
 #include <time.h>
 
-#define STEP   AT_SQLITE_LOG_STEP
-#define PASSES 8 /* beside the writer, before the turn is given up */
+#define STEP    AT_SQLITE_LOG_STEP
+#define PASSES  8       /* beside the writer, while the log is not long */
+#define AT_WORK INT_MAX /* in wake_at */
 
 /* Called by the writer's connection after each commit, the writer being held. */
 static int
 see_commit(void *arg, sqlite3 *conn, const char *name, int frames)
 {
+	const struct timespec pause = { 0, AT_SQLITE_LOG_PAUSE_NS };
 	struct at_checkpointer *c = &((struct at_sqlite *)arg)->checkpointer;
+	int wake_at;
 
+	(void)conn;
+	(void)name;
 	/* the log has begun anew */
 	if (frames < c->seen)
 		atomic_store(&c->wake_at, STEP);
 	c->seen = frames;
-	if (frames < atomic_load(&c->wake_at))
+	wake_at = atomic_load(&c->wake_at);
+	if (wake_at == AT_WORK && frames >= AT_SQLITE_LOG_SLOW)
+		nanosleep(&pause, NULL);
+	if (frames < wake_at)
 		return SQLITE_OK;
 	pthread_mutex_lock(&c->lock);
 	/* until the thread says from where on it wants to be woken again */
-	atomic_store(&c->wake_at, INT_MAX);
+	atomic_store(&c->wake_at, AT_WORK);
 	c->wanted = frames;
 	c->busy = true;
 	pthread_cond_signal(&c->wake);
 	pthread_mutex_unlock(&c->lock);
-	/* it does not get on: better slow than without end */
-	if (frames >= AT_SQLITE_LOG_MAX)
-		(void)sqlite3_wal_checkpoint_v2(
-		    conn, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return SQLITE_OK;
 }
 
@@ -96,6 +101,17 @@ finish(struct at_sqlite *db, struct extent *extent)
 	at_pool_put(&db->writer, writer);
 }
 
+static bool
+stopping(struct at_checkpointer *c)
+{
+	bool stop;
+
+	pthread_mutex_lock(&c->lock);
+	stop = c->stop;
+	pthread_mutex_unlock(&c->lock);
+	return stop;
+}
+
 /* Gives how many frames the log had at the end; < 0: it cannot be said. */
 static int
 copy_log(struct at_sqlite *db)
@@ -103,7 +119,12 @@ copy_log(struct at_sqlite *db)
 	struct extent extent = { -1, -1 };
 	int before = 0, fresh, pass;
 
-	for (pass = 0; pass < PASSES; pass++) {
+	/* they write as fast as it copies: wait for better times, or, when
+	 * there is no more time, for the pauses to tell */
+	for (pass = 0; pass < PASSES || extent.log >= AT_SQLITE_LOG_SLOW;
+	     pass++) {
+		if (stopping(&db->checkpointer))
+			return extent.log;
 		if (checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &extent) !=
 		    SQLITE_OK)
 			return -1;
@@ -113,12 +134,11 @@ copy_log(struct at_sqlite *db)
 		/* what came during the pass before this one, and now again */
 		fresh = extent.copied - before;
 		before = extent.copied;
-		if (fresh <= AT_SQLITE_LOG_REST)
+		if (fresh <= AT_SQLITE_LOG_REST) {
+			finish(db, &extent);
 			break;
+		}
 	}
-	/* they write as fast as it copies: wait for better times, not for ever */
-	if (pass < PASSES || extent.log >= AT_SQLITE_LOG_MAX)
-		finish(db, &extent);
 	return extent.log;
 }
 

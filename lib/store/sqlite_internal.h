@@ -18,18 +18,19 @@
 #define AT_SQLITE_READERS 4
 /* rows that one transaction of purge, and of audit_cut, removes: the writer is
  * held for a millisecond or two, also by sessions that lie far apart */
-#define AT_SQLITE_PURGE_BATCH 32
+#define AT_SQLITE_PURGE_BATCH 16
 #define AT_SQLITE_CUT_BATCH   256
 /* durable operations that one commit carries at most */
 #define AT_SQLITE_GROUP_MAX 64
 /*
  * Frames of the log, of 4 KB each: the checkpointer wakes at every LOG_STEP of
  * them, takes its turn with the writer to copy about LOG_REST, and beyond
- * LOG_MAX the writer helps. LOG_PATIENCE_MS is for readers, during that turn.
+ * LOG_SLOW commits pause for it. LOG_PATIENCE_MS is for readers, in that turn.
  */
 #define AT_SQLITE_LOG_STEP        4000
 #define AT_SQLITE_LOG_REST        64
-#define AT_SQLITE_LOG_MAX         64000
+#define AT_SQLITE_LOG_SLOW        32000
+#define AT_SQLITE_LOG_PAUSE_NS    1000000
 #define AT_SQLITE_LOG_PATIENCE_MS 2
 #define AT_SQLITE_TIDY_WAIT_MS    1000
 #define AT_SQLITE_STACK           131072 /* of the checkpointer */

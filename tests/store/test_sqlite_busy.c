@@ -4,6 +4,7 @@
  */
 #include "sqlite_util.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -392,6 +393,14 @@ START_TEST(test_waiting_together)
 	ck_assert_int_eq(
 	    raw_int(db, "SELECT count(*) FROM sessions WHERE revoked_at <> 0"),
 	    GROUP - 1);
+	/* in the order of the queue, which is that of the sessions */
+	ck_assert_int_eq(raw_int(db,
+			     "SELECT count(*) FROM revocations AS a"
+			     " JOIN revocations AS b ON b.seq > a.seq"
+			     " JOIN sessions AS s ON s.sid = a.sid"
+			     " JOIN sessions AS t ON t.sid = b.sid"
+			     " WHERE s.id < t.id"),
+	    (GROUP - 1) * (GROUP - 2) / 2);
 	ck_assert_int_eq(raw_int(db, "SELECT max(seq) FROM audit"), GROUP - 1);
 	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), GROUP - 1);
 	sqlite3_close(db);
@@ -442,6 +451,82 @@ START_TEST(test_log_is_bounded)
 	/* the thread is gone, and with it the last connection */
 	snprintf(wal, sizeof(wal), "%s-wal", scratch.path);
 	ck_assert_int_ne(access(wal, F_OK), 0);
+}
+END_TEST
+
+static void
+rotate_to(
+    struct authtok_store *store, struct authtok_session *session, uint32_t gen)
+{
+	while (session->gen < gen) {
+		session->gen++;
+		ck_assert_int_eq(OP(store, session_update, session,
+				     session->gen - 1, 0, false, NULL),
+		    AUTHTOK_OK);
+	}
+}
+
+/* A reader that stays makes the log grow, and when it goes the log shrinks. */
+START_TEST(test_log_and_a_reader)
+{
+	struct authtok_store *store = must_open(scratch.path, 10000);
+	struct at_checkpointer *c =
+	    &((struct at_sqlite *)store->ctx)->checkpointer;
+	struct authtok_session session;
+	struct authtok_user user;
+	sqlite3 *reader = raw_open(scratch.path);
+	int64_t id = 0;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
+	make_session(&session, id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
+	raw_exec(reader, "BEGIN; SELECT * FROM users");
+	rotate_to(store, &session, 2 * AT_SQLITE_LOG_STEP);
+	await_checkpointer(store->ctx);
+	ck_assert_int_ge(c->seen, 2 * AT_SQLITE_LOG_STEP);
+	raw_exec(reader, "ROLLBACK");
+	/* it asks again a step later */
+	rotate_to(store, &session, 3 * AT_SQLITE_LOG_STEP + 100);
+	await_checkpointer(store->ctx);
+	rotate_to(store, &session, session.gen + 1);
+	ck_assert_int_lt(c->seen, AT_SQLITE_LOG_STEP);
+	sqlite3_close(reader);
+	authtok_store_close(store);
+}
+END_TEST
+
+static bool no_threads;
+
+int __real_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr,
+    void *(*body)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr,
+    void *(*body)(void *), void *arg);
+
+int
+__wrap_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr,
+    void *(*body)(void *), void *arg)
+{
+	if (no_threads)
+		return EAGAIN;
+	return __real_pthread_create(ret_thread, attr, body, arg);
+}
+
+/* Without its thread the log would grow without end: the store says no. */
+START_TEST(test_no_thread)
+{
+	struct authtok_store *store = NULL;
+	char why[256] = "";
+
+	no_threads = true;
+	ck_assert_int_eq(
+	    at_store_sqlite(scratch.path, 20, &store, why, sizeof(why)),
+	    AUTHTOK_ENOMEM);
+	no_threads = false;
+	ck_assert_ptr_null(store);
+	ck_assert_ptr_nonnull(strstr(why, "no thread"));
+	authtok_store_close(must_open(scratch.path, 20));
 }
 END_TEST
 
@@ -540,6 +625,8 @@ main(void)
 	tcase_add_test(tc, test_queue_is_fair);
 	tcase_add_test(tc, test_waiting_together);
 	tcase_add_test(tc, test_log_is_bounded);
+	tcase_add_test(tc, test_log_and_a_reader);
+	tcase_add_test(tc, test_no_thread);
 	tcase_add_test(tc, test_threads_swap_one_session);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
