@@ -128,13 +128,16 @@ copy_log(struct at_sqlite *db)
 		if (checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &extent) !=
 		    SQLITE_OK)
 			return -1;
-		if (extent.copied < extent.log) /* a reader stays */
-			return extent.log;
-		sync_early(db);
 		/* what came during the pass before this one, and now again */
 		fresh = extent.copied - before;
 		before = extent.copied;
-		if (fresh <= AT_SQLITE_LOG_REST) {
+		/* a reader stays; one that only passes by, as every writer is
+		 * for a moment, has moved on by the next pass */
+		if (fresh == 0 && extent.copied < extent.log)
+			return extent.log;
+		sync_early(db);
+		if (fresh <= AT_SQLITE_LOG_REST &&
+		    extent.log - extent.copied <= AT_SQLITE_LOG_REST) {
 			finish(db, &extent);
 			break;
 		}

@@ -28,6 +28,7 @@ static struct {
 	struct at_pool *writer; /* NULL: nobody is watched */
 	uint64_t since, cpu_since;
 	double *all, *cleaning, *cpu; /* ms; cpu is of cleaning */
+	double cpu_longest;           /* of anybody */
 	size_t all_count, cleaning_count;
 } watch;
 
@@ -63,17 +64,19 @@ __wrap_at_pool_get(struct at_pool *pool, int timeout_ms)
 void
 __wrap_at_pool_put(struct at_pool *pool, void *item)
 {
-	double held;
+	double held, cpu;
 
 	/* a point read comes by at_pool_try, and is no hold of this kind */
 	if (pool == watch.writer && watch.since != 0) {
 		held = (double)(bench_now_ns() - watch.since) / 1e6;
+		cpu = (double)(cpu_ns() - watch.cpu_since) / 1e6;
 		watch.since = 0;
+		if (cpu > watch.cpu_longest)
+			watch.cpu_longest = cpu;
 		if (watch.all_count < HOLDS)
 			watch.all[watch.all_count++] = held;
 		if (cleaner && watch.cleaning_count < HOLDS) {
-			watch.cpu[watch.cleaning_count] =
-			    (double)(cpu_ns() - watch.cpu_since) / 1e6;
+			watch.cpu[watch.cleaning_count] = cpu;
 			watch.cleaning[watch.cleaning_count++] = held;
 		}
 	}
@@ -161,6 +164,8 @@ hold(struct world *world)
 	    bench_quantile(watch.all, watch.all_count, 0.99), "ms", 0, 0);
 	row("anybody holds the writer, longest",
 	    bench_quantile(watch.all, watch.all_count, 1), "ms", 0, 0);
+	row("anybody with the writer, CPU time, longest", watch.cpu_longest,
+	    "ms", 10, 0);
 	free(watch.all);
 	free(watch.cleaning);
 	free(watch.cpu);
