@@ -236,7 +236,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(BENCH_PARTS)) 
 		$(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CIVETWEB_LIBS) $(STATIC_NEEDS) -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_$*) -o $@ $^ $(CIVETWEB_LIBS) $(STATIC_NEEDS) -lm
 
 # Other libraries in C, those that are here; npm puts its own into PEERS_NODE.
 PEERS := libjwt cjose rhonabwy

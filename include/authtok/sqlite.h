@@ -16,10 +16,12 @@ extern "C" {
 /*
  * Open, or create with mode 0600, the database at path and bring its schema up
  * to date. Several processes may have it open at once, but a child of fork(2)
- * must not use its parent's. On failure a sentence that names the file and the
- * cause goes into why (why_len bytes; NULL: nowhere); "" for a NULL argument.
- * Errors: EINVAL, ENOMEM, ENOTSUP (a SQLite without threads, or not a database
- * of ours), ENEWER (the schema is newer than this code), EBUSY, ESTORE.
+ * must not use its parent's. The store starts one thread, which copies SQLite's
+ * log into the database and takes no signals; authtok_store_close ends it.
+ * On failure a sentence that names the file and the cause goes into why
+ * (why_len bytes; NULL: nowhere); "" for a NULL argument. Errors: EINVAL, ENOMEM
+ * (also: no thread), ENOTSUP (a SQLite without threads, or not a database of
+ * ours), ENEWER (the schema is newer than this code), EBUSY, ESTORE.
  */
 enum authtok_err authtok_store_sqlite(const char *path,
     struct authtok_store **ret_store, char *why, size_t why_len);

@@ -9,7 +9,8 @@
  *    statement or an immediate transaction, never a read followed by a write
  *    under read committed: that mints two successors of one token).
  *  - Mutations are on stable storage before they return, but for
- *    session_update with durable == false.
+ *    session_update with durable == false, and the removal of rows by purge and
+ *    audit_cut: what comes back is as dead as before and goes the next time.
  *  - Many threads may call at once. Backends read no clock (now is an
  *    argument), hold no policy, keep no pointer that they were given.
  *  - Records have a fixed size and are copied; memory never changes owner.
@@ -119,7 +120,8 @@ struct authtok_audit_record {
  * Sets record->mac (and key) from the mac of the record before it, for the
  * first one AUTHTOK_MAC_LEN zero bytes. Lent to the backend, which calls it
  * inside its transaction, when all else of the record is set. An error
- * undoes the transaction, and the operation returns that very error.
+ * undoes the operation, which returns that very error. It may be called by
+ * another thread than the operation's, which waits meanwhile.
  */
 typedef enum authtok_err authtok_chain(void *arg,
     const uint8_t previous[AUTHTOK_MAC_LEN],

@@ -1,6 +1,7 @@
 /*
  * The SQLite backend: opening and closing a database, and the vtable. One
- * connection writes, a few others read beside it (WAL).
+ * connection writes, a few others read beside it (WAL), and one, of a thread of
+ * its own, copies the log into the database.
  */
 #include "store/sqlite_internal.h"
 
@@ -17,6 +18,7 @@ close_all(struct at_sqlite *db)
 {
 	size_t i;
 
+	at_checkpointer_stop(db);
 	for (i = 0; i < AT_SQLITE_READERS; i++)
 		at_conn_close(&db->reader_conns[i]);
 	/* the last process to close empties the log and removes it; if we are
@@ -27,6 +29,9 @@ close_all(struct at_sqlite *db)
 	at_conn_close(&db->writer_conn);
 	at_pool_destroy(&db->writer);
 	at_pool_destroy(&db->readers);
+	pthread_cond_destroy(&db->checkpointer.idle);
+	pthread_cond_destroy(&db->checkpointer.wake);
+	pthread_mutex_destroy(&db->checkpointer.lock);
 	pthread_mutex_destroy(&db->fault_lock);
 	pthread_mutex_destroy(&db->sweep_lock);
 	free(db);
@@ -167,7 +172,20 @@ new_db(int busy_ms)
 		goto out_readers;
 	if (pthread_mutex_init(&db->fault_lock, NULL) != 0)
 		goto out_sweep;
+	if (pthread_mutex_init(&db->checkpointer.lock, NULL) != 0)
+		goto out_fault;
+	if (pthread_cond_init(&db->checkpointer.wake, NULL) != 0)
+		goto out_checkpointer;
+	/* the queues have a clock that is good for this too */
+	if (pthread_cond_init(&db->checkpointer.idle, &db->writer.clock) != 0)
+		goto out_wake;
 	return db;
+out_wake:
+	pthread_cond_destroy(&db->checkpointer.wake);
+out_checkpointer:
+	pthread_mutex_destroy(&db->checkpointer.lock);
+out_fault:
+	pthread_mutex_destroy(&db->fault_lock);
 out_sweep:
 	pthread_mutex_destroy(&db->sweep_lock);
 out_readers:
@@ -218,7 +236,7 @@ open_all(struct at_sqlite *db, const struct at_why *why)
 			return err;
 		at_pool_put(&db->readers, &db->reader_conns[i]);
 	}
-	return AUTHTOK_OK;
+	return at_checkpointer_start(db, why);
 }
 
 static enum authtok_err

@@ -255,8 +255,8 @@ remove_some(struct at_conn *conn, void *arg)
 
 /*
  * The base is the cut: no read goes behind it. The rows go afterwards, a few
- * at a time, so that nobody waits for a year's worth of records; what is left
- * of a cut that was interrupted goes with the next one.
+ * at a time, so that nobody waits for a year's worth of records, nor for the
+ * disk; what is left of a cut that was interrupted goes with the next one.
  */
 enum authtok_err
 at_sqlite_audit_cut(void *ctx, int64_t seq)
@@ -266,7 +266,7 @@ at_sqlite_audit_cut(void *ctx, int64_t seq)
 
 	do {
 		if (err == AUTHTOK_OK)
-			err = at_sqlite_write(ctx, remove_some, &removed);
+			err = at_sqlite_tidy(ctx, remove_some, &removed);
 	} while (err == AUTHTOK_OK && removed == AT_SQLITE_CUT_BATCH);
 	return err;
 }

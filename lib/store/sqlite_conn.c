@@ -11,8 +11,7 @@
 
 /*
  * cache_size: 16 MB holds the inner pages of millions of sessions.
- * wal_autocheckpoint: SQLite's own 1000 pages; ten times that is faster by
- *   half but pauses for longer, and a pause is a wait for everybody.
+ * wal_autocheckpoint: off, see sqlite_checkpoint.c.
  * journal_size_limit: a log that a long reader made grow shrinks again.
  * secure_delete: hashes and seeds do not stay in free pages; a refresh is as
  *   fast with it as without.
@@ -24,8 +23,8 @@ static const char connection_pragmas[] = "PRAGMA foreign_keys = ON;"
 					 "PRAGMA secure_delete = ON;"
 					 "PRAGMA temp_store = MEMORY;"
 					 "PRAGMA cache_size = -16384;"
-					 "PRAGMA wal_autocheckpoint = 1000;"
-					 "PRAGMA journal_size_limit = 16777216;"
+					 "PRAGMA wal_autocheckpoint = 0;"
+					 "PRAGMA journal_size_limit = 67108864;"
 					 "PRAGMA synchronous = FULL";
 
 enum authtok_err
@@ -243,8 +242,8 @@ at_column_blob(sqlite3_stmt *stmt, int i, void *out, size_t len)
 	return true;
 }
 
-static int
-run(struct at_conn *conn, enum at_stmt id)
+int
+at_conn_run(struct at_conn *conn, enum at_stmt id)
 {
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, id, &stmt);
@@ -298,48 +297,6 @@ at_sqlite_explain(void *ctx, char *buf, size_t size)
 	pthread_mutex_lock(&db->fault_lock);
 	(void)snprintf(buf, size, "%s", db->fault);
 	pthread_mutex_unlock(&db->fault_lock);
-}
-
-static enum authtok_err
-transact(struct at_sqlite *db, struct at_conn *conn,
-    enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg)
-{
-	enum authtok_err err;
-	int rc = at_conn_synchronous(conn, 2);
-
-	/* IMMEDIATE: a transaction that begins by reading and writes later
-	 * gets BUSY_SNAPSHOT, which no busy timeout cures */
-	if (rc == SQLITE_OK)
-		rc = run(conn, AT_STMT_BEGIN);
-	if (rc != SQLITE_OK) {
-		at_fault_note(db, conn);
-		return at_conn_err(rc);
-	}
-	err = op(conn, arg);
-	if (err == AUTHTOK_OK)
-		err = at_conn_err(run(conn, AT_STMT_COMMIT));
-	/* before the rollback, which is a success */
-	at_fault_note(db, conn);
-	/* a full disk or a failed write may have ended it already */
-	if (!sqlite3_get_autocommit(conn->db))
-		(void)run(conn, AT_STMT_ROLLBACK);
-	return err;
-}
-
-enum authtok_err
-at_sqlite_write(struct at_sqlite *db,
-    enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg)
-{
-	struct at_conn *conn = at_pool_get(&db->writer, db->busy_ms);
-	enum authtok_err err;
-
-	if (conn == NULL) {
-		at_fault_waited(db);
-		return AUTHTOK_EBUSY;
-	}
-	err = transact(db, conn, op, arg);
-	at_pool_put(&db->writer, conn);
-	return err;
 }
 
 /*

@@ -8,21 +8,39 @@
 
 #include <authtok/sqlite.h>
 
+#include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
+#include <time.h>
 
 #define AT_SQLITE_BUSY_MS 5000
 #define AT_SQLITE_READERS 4
 /* rows that one transaction of purge, and of audit_cut, removes: the writer is
  * held for a millisecond or two, also by sessions that lie far apart */
-#define AT_SQLITE_PURGE_BATCH 32
+#define AT_SQLITE_PURGE_BATCH 16
 #define AT_SQLITE_CUT_BATCH   256
+/* durable operations that one commit carries at most */
+#define AT_SQLITE_GROUP_MAX 64
+/*
+ * Frames of the log, of 4 KB each: the checkpointer wakes at every LOG_STEP of
+ * them, takes its turn with the writer to copy about LOG_REST, and beyond
+ * LOG_SLOW commits pause for it. LOG_PATIENCE_MS is for readers, in that turn.
+ */
+#define AT_SQLITE_LOG_STEP        4000
+#define AT_SQLITE_LOG_REST        64
+#define AT_SQLITE_LOG_SLOW        32000
+#define AT_SQLITE_LOG_PAUSE_NS    1000000
+#define AT_SQLITE_LOG_PATIENCE_MS 2
+#define AT_SQLITE_TIDY_WAIT_MS    1000
+#define AT_SQLITE_STACK           131072 /* of the checkpointer */
 /* rows that one call of purge looks at in one table */
 #define AT_SQLITE_LOOK_MAX       262144
 #define AT_SQLITE_APPLICATION_ID 0x61746f6b /* "atok" */
 
 /* ---- sqlite_pool.c: connections are handed out first come, first served -- */
 
+struct at_conn;
 struct at_waiter;
 
 struct at_pool {
@@ -36,9 +54,32 @@ struct at_pool {
 bool at_pool_init(struct at_pool *pool);
 void at_pool_destroy(struct at_pool *pool);
 
+/* So many milliseconds from now, by CLOCK_MONOTONIC. */
+struct timespec at_deadline_in(int ms);
+
 /* Take one, waiting at most timeout_ms in the queue; NULL when it took longer.
  */
 void *at_pool_get(struct at_pool *pool, int timeout_ms);
+
+/* What a thread wants done with the item that it waits for. */
+struct at_job {
+	struct at_job *next; /* whoever picked it may use this */
+	struct at_waiter *waiter;
+	bool done; /* by somebody else; never once it was picked in vain */
+	enum authtok_err (*op)(struct at_conn *conn, void *arg);
+	void *arg;
+	enum authtok_err err;
+};
+
+/*
+ * The same, or NULL with job->done: another did it meanwhile. A job that was
+ * picked is waited for however long it takes.
+ */
+void *at_pool_get_for(struct at_pool *pool, struct at_job *job, int timeout_ms);
+/* For who has the item: take the job that waits longest out of the queue. */
+struct at_job *at_pool_pick(struct at_pool *pool);
+/* Tell the owners of a list of picked jobs; after this the jobs are gone. */
+void at_pool_done(struct at_pool *pool, struct at_job *first);
 
 /* Take one that nobody uses or waits for, or NULL. */
 void *at_pool_try(struct at_pool *pool);
@@ -52,6 +93,9 @@ enum at_stmt {
 	AT_STMT_BEGIN,
 	AT_STMT_COMMIT,
 	AT_STMT_ROLLBACK,
+	AT_STMT_SAVEPOINT,
+	AT_STMT_RELEASE,
+	AT_STMT_ROLLBACK_TO,
 	/* users */
 	AT_STMT_USER_INSERT,
 	AT_STMT_USER_BY_ID,
@@ -99,12 +143,29 @@ struct at_conn {
 	sqlite3_stmt *stmts[AT_STMT_COUNT];
 };
 
+/* The thread that copies the log into the database: sqlite_checkpoint.c. */
+struct at_checkpointer {
+	struct at_conn conn;
+	pthread_t thread;
+	bool started;
+	int seen;           /* frames after the last commit; the writer's */
+	atomic_int wake_at; /* frames */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	/* guarded by lock */
+	pthread_cond_t idle; /* by the steady clock */
+	int wanted;          /* frames that there are; 0: sleep */
+	bool busy;
+	bool stop;
+};
+
 struct at_sqlite {
 	int busy_ms;
 	struct at_pool writer; /* one */
 	struct at_pool readers;
 	struct at_conn writer_conn;
 	struct at_conn reader_conns[AT_SQLITE_READERS];
+	struct at_checkpointer checkpointer;
 	/* what went wrong last, for people */
 	pthread_mutex_t fault_lock;
 	char fault[192];
@@ -158,6 +219,8 @@ int at_conn_stmt(
     struct at_conn *conn, enum at_stmt id, sqlite3_stmt **ret_stmt);
 /* Run to the end a statement without rows: SQLITE_OK or a failure. Resets. */
 int at_stmt_run(sqlite3_stmt *stmt);
+/* The same of one that has no parameters. */
+int at_conn_run(struct at_conn *conn, enum at_stmt id);
 /* Forget bindings and release locks. */
 void at_stmt_done(sqlite3_stmt *stmt);
 
@@ -170,11 +233,21 @@ bool at_column_text(sqlite3_stmt *stmt, int i, char *out, size_t size);
 /* Copy a blob column of exactly len bytes; false when it is not. */
 bool at_column_blob(sqlite3_stmt *stmt, int i, void *out, size_t len);
 
+/* ---- sqlite_write.c: transactions, shared by those that wait ------------ */
+
 /*
- * Run op in one transaction of the writer, on stable storage when this returns
- * OK. When op fails nothing of it remains.
+ * Run op in a transaction of the writer, on stable storage when this returns
+ * OK. When op fails nothing of it remains. Operations that wait for the writer
+ * at once share a transaction, so op may be run by another thread while the
+ * caller waits; it runs once at most.
  */
 enum authtok_err at_sqlite_write(struct at_sqlite *db,
+    enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg);
+/*
+ * Run op in a transaction of its own that need not be on stable storage: what
+ * tidies up may be forgotten with power, and is then done again.
+ */
+enum authtok_err at_sqlite_tidy(struct at_sqlite *db,
     enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg);
 
 /* A connection for one point read, or for a read that may take longer. */
@@ -187,6 +260,18 @@ void at_fault_note(struct at_sqlite *db, const struct at_conn *conn);
 /* The same of a wait in the queue that took too long. */
 void at_fault_waited(struct at_sqlite *db);
 void at_sqlite_explain(void *ctx, char *buf, size_t size);
+
+/* ---- sqlite_checkpoint.c -------------------------------------------------- */
+
+/* After the writer is open. stop also undoes a start that failed or never was. */
+enum authtok_err at_checkpointer_start(
+    struct at_sqlite *db, const struct at_why *why);
+void at_checkpointer_stop(struct at_sqlite *db);
+/*
+ * Wait while it is at work, for a second at most: for who writes much and is in
+ * no hurry, since the thread never ends when the log grows as fast as it copies.
+ */
+void at_checkpointer_wait(struct at_sqlite *db);
 
 /* ---- sqlite_schema.c ------------------------------------------------------ */
 

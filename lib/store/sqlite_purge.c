@@ -5,6 +5,10 @@
  * remove the few that were found, each under the same condition again, because
  * a refresh may have come between. After each few the writer is given back, and
  * goes to whoever has waited longest.
+ *
+ * Nothing here waits for the disk: that would write out, with the writer held,
+ * whatever refreshes have left in the log. A row that comes back after a power
+ * cut is as dead as it was, since what ended it is older, and goes next time.
  */
 #include "store/sqlite_internal.h"
 
@@ -100,7 +104,7 @@ sweep_piece(struct at_sqlite *db, struct sweep *sweep)
 	at_lease_end(&lease);
 	sweep->removed = 0;
 	if (err == AUTHTOK_OK && sweep->found > 0)
-		err = at_sqlite_write(db, remove_found, sweep);
+		err = at_sqlite_tidy(db, remove_found, sweep);
 	return err;
 }
 

@@ -316,7 +316,7 @@ swap(struct at_conn *conn, const struct session_args *args)
  * the write lock before it reads, and waits for it with the busy timeout.
  */
 static enum authtok_err
-swap_alone(struct at_sqlite *db, const struct session_args *args, bool durable)
+swap_alone(struct at_sqlite *db, const struct session_args *args)
 {
 	struct at_conn *conn = at_pool_get(&db->writer, db->busy_ms);
 	enum authtok_err err;
@@ -325,7 +325,7 @@ swap_alone(struct at_sqlite *db, const struct session_args *args, bool durable)
 		at_fault_waited(db);
 		return AUTHTOK_EBUSY;
 	}
-	err = at_conn_err(at_conn_synchronous(conn, durable ? 2 : 1));
+	err = at_conn_err(at_conn_synchronous(conn, 1));
 	if (err == AUTHTOK_OK)
 		err = swap(conn, args);
 	at_fault_note(db, conn);
@@ -375,9 +375,9 @@ at_sqlite_session_update(void *ctx, const struct authtok_session *next,
 	pack_rotation(next, rotation);
 	pack_cas(gen, branch, cas);
 	/* a record waits for the disk, also when the swap would not */
-	if (act != NULL && act->record != NULL)
+	if (durable || (act != NULL && act->record != NULL))
 		return at_sqlite_write(ctx, swap_with_record, &args);
-	return swap_alone(ctx, &args, durable);
+	return swap_alone(ctx, &args);
 }
 
 static enum authtok_err

@@ -36,6 +36,9 @@ static const char *const sql[AT_STMT_COUNT] = {
 	[AT_STMT_BEGIN] = "BEGIN IMMEDIATE",
 	[AT_STMT_COMMIT] = "COMMIT",
 	[AT_STMT_ROLLBACK] = "ROLLBACK",
+	[AT_STMT_SAVEPOINT] = "SAVEPOINT one",
+	[AT_STMT_RELEASE] = "RELEASE one",
+	[AT_STMT_ROLLBACK_TO] = "ROLLBACK TO one",
 
 	[AT_STMT_USER_INSERT] =
 	    "INSERT INTO users (version, epoch, created_at, disabled, name,"

@@ -4,9 +4,12 @@
  */
 #include "sqlite_util.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct scratch scratch;
 
@@ -155,14 +158,15 @@ START_TEST(test_levels_of_durability)
 	AFTER(2, session_update, &session, 0, 0, true, NULL);
 	AFTER(2, session_update, &session, 0, 0, false, &recorded);
 	AFTER(2, audit_append, &recorded);
-	AFTER(2, audit_cut, 1);
+	/* the cut itself waits, the rows that go after it do not */
+	AFTER(1, audit_cut, 1);
 	AFTER(2, session_revoke, session.sid, &at_noon);
 	AFTER(2, session_revoke_user, id, NULL, &at_noon, &count);
 	AFTER(2, session_delete, session.sid, 0, 0);
 	user.id = id;
 	user.version = 1;
 	AFTER(2, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
-	AFTER(2, purge, UNTIL, 0, 9, &count);
+	AFTER(1, purge, UNTIL, 0, 9, &count);
 	AFTER(2, user_delete, id, &at_noon);
 #undef AFTER
 	authtok_store_close(store);
@@ -273,6 +277,259 @@ START_TEST(test_queue_is_fair)
 }
 END_TEST
 
+/* ---- what waits for the disk together ------------------------------------ */
+
+#define GROUP 8
+#define BAD   3 /* the one that fails when it has written */
+
+struct member {
+	pthread_t thread;
+	struct authtok_store *store;
+	uint32_t number;
+	enum authtok_err err;
+};
+
+static enum authtok_err
+broken_chain(void *arg, const uint8_t previous[AUTHTOK_MAC_LEN],
+    struct authtok_audit_record *next)
+{
+	(void)arg;
+	(void)previous;
+	(void)next;
+	return AUTHTOK_ECRYPTO;
+}
+
+static void *
+revoke_member(void *arg)
+{
+	struct member *me = arg;
+	struct authtok_session session;
+
+	struct authtok_act act = recorded;
+
+	if (me->number == BAD)
+		act.chain = broken_chain;
+	make_session(&session, 0, me->number);
+	me->err = OP(me->store, session_revoke, session.sid, &act);
+	return NULL;
+}
+
+static int
+count_commit(void *arg)
+{
+	++*(int *)arg;
+	return 0;
+}
+
+static int
+refuse_commit(void *arg)
+{
+	++*(int *)arg;
+	return 1;
+}
+
+/* All members queue up behind the writer, which is ours, then it is free. */
+static void
+run_group(struct authtok_store *store, struct member members[GROUP])
+{
+	struct at_sqlite *db = store->ctx;
+	void *writer = at_pool_get(&db->writer, 0);
+	struct at_waiter **before;
+	uint32_t i;
+
+	for (i = 0; i < GROUP; i++) {
+		members[i] = (struct member){ .store = store, .number = i };
+		before = db->writer.last;
+		ck_assert_int_eq(pthread_create(&members[i].thread, NULL,
+				     revoke_member, &members[i]),
+		    0);
+		while (!stand_there(&db->writer, before))
+			sched_yield();
+	}
+	at_pool_put(&db->writer, writer);
+	for (i = 0; i < GROUP; i++)
+		pthread_join(members[i].thread, NULL);
+}
+
+/*
+ * One commit for all; who fails leaves nothing, not even a record, and the
+ * others' chain has no gap. When the commit fails, all of them hear it.
+ */
+START_TEST(test_waiting_together)
+{
+	struct authtok_store *store = must_open(scratch.path, 10000);
+	struct member members[GROUP];
+	struct authtok_session session;
+	struct authtok_user user;
+	sqlite3 *db = raw_open(scratch.path);
+	int commits = 0;
+	int64_t id = 0;
+	uint32_t i;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
+	for (i = 0; i < GROUP; i++) {
+		make_session(&session, id, i);
+		ck_assert_int_eq(
+		    OP(store, session_create, &session, 1, 0, &at_noon),
+		    AUTHTOK_OK);
+	}
+	sqlite3_commit_hook(writer_of(store), refuse_commit, &commits);
+	run_group(store, members);
+	ck_assert_int_eq(commits, 1);
+	for (i = 0; i < GROUP; i++)
+		ck_assert_int_eq(members[i].err,
+		    i == BAD ? AUTHTOK_ECRYPTO : AUTHTOK_ESTORE);
+	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), 0);
+	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM revocations"), 0);
+	commits = 0;
+	sqlite3_commit_hook(writer_of(store), count_commit, &commits);
+	run_group(store, members);
+	ck_assert_int_eq(commits, 1);
+	ck_assert_int_eq(raw_int(writer_of(store), "PRAGMA synchronous"), 2);
+	for (i = 0; i < GROUP; i++)
+		ck_assert_int_eq(
+		    members[i].err, i == BAD ? AUTHTOK_ECRYPTO : AUTHTOK_OK);
+	ck_assert_int_eq(
+	    raw_int(db, "SELECT count(*) FROM sessions WHERE revoked_at <> 0"),
+	    GROUP - 1);
+	/* in the order of the queue, which is that of the sessions */
+	ck_assert_int_eq(raw_int(db,
+			     "SELECT count(*) FROM revocations AS a"
+			     " JOIN revocations AS b ON b.seq > a.seq"
+			     " JOIN sessions AS s ON s.sid = a.sid"
+			     " JOIN sessions AS t ON t.sid = b.sid"
+			     " WHERE s.id < t.id"),
+	    (GROUP - 1) * (GROUP - 2) / 2);
+	ck_assert_int_eq(raw_int(db, "SELECT max(seq) FROM audit"), GROUP - 1);
+	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), GROUP - 1);
+	sqlite3_close(db);
+	authtok_store_close(store);
+}
+END_TEST
+
+/* Until the log is copied, however slow the disk is. */
+static void
+await_checkpointer(struct at_sqlite *db)
+{
+	bool busy = true;
+
+	while (busy) {
+		at_checkpointer_wait(db);
+		pthread_mutex_lock(&db->checkpointer.lock);
+		busy = db->checkpointer.busy;
+		pthread_mutex_unlock(&db->checkpointer.lock);
+	}
+}
+
+/* The log begins anew again and again, long before the writer would help. */
+START_TEST(test_log_is_bounded)
+{
+	struct authtok_store *store = must_open(scratch.path, 10000);
+	struct authtok_session session;
+	struct authtok_user user;
+	char wal[128];
+	int64_t id = 0;
+	uint32_t i;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
+	make_session(&session, id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
+	for (i = 0; i < 10 * AT_SQLITE_LOG_STEP; i++) {
+		if (i % AT_SQLITE_LOG_STEP == 0)
+			await_checkpointer(store->ctx);
+		session.gen = i + 1;
+		ck_assert_int_eq(
+		    OP(store, session_update, &session, i, 0, false, NULL),
+		    AUTHTOK_OK);
+	}
+	ck_assert_int_lt(scratch_size(&scratch, "-wal"),
+	    (off_t)3 * AT_SQLITE_LOG_STEP * (4096 + 24));
+	authtok_store_close(store);
+	/* the thread is gone, and with it the last connection */
+	snprintf(wal, sizeof(wal), "%s-wal", scratch.path);
+	ck_assert_int_ne(access(wal, F_OK), 0);
+}
+END_TEST
+
+static void
+rotate_to(
+    struct authtok_store *store, struct authtok_session *session, uint32_t gen)
+{
+	while (session->gen < gen) {
+		session->gen++;
+		ck_assert_int_eq(OP(store, session_update, session,
+				     session->gen - 1, 0, false, NULL),
+		    AUTHTOK_OK);
+	}
+}
+
+/* A reader that stays makes the log grow, and when it goes the log shrinks. */
+START_TEST(test_log_and_a_reader)
+{
+	struct authtok_store *store = must_open(scratch.path, 10000);
+	struct at_checkpointer *c =
+	    &((struct at_sqlite *)store->ctx)->checkpointer;
+	struct authtok_session session;
+	struct authtok_user user;
+	sqlite3 *reader = raw_open(scratch.path);
+	int64_t id = 0;
+
+	make_user(&user, "ann");
+	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
+	make_session(&session, id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
+	raw_exec(reader, "BEGIN; SELECT * FROM users");
+	rotate_to(store, &session, 2 * AT_SQLITE_LOG_STEP);
+	await_checkpointer(store->ctx);
+	ck_assert_int_ge(c->seen, 2 * AT_SQLITE_LOG_STEP);
+	raw_exec(reader, "ROLLBACK");
+	/* it asks again a step later */
+	rotate_to(store, &session, 3 * AT_SQLITE_LOG_STEP + 100);
+	await_checkpointer(store->ctx);
+	rotate_to(store, &session, session.gen + 1);
+	ck_assert_int_lt(c->seen, AT_SQLITE_LOG_STEP);
+	sqlite3_close(reader);
+	authtok_store_close(store);
+}
+END_TEST
+
+static bool no_threads;
+
+int __real_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr,
+    void *(*body)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr,
+    void *(*body)(void *), void *arg);
+
+int
+__wrap_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr,
+    void *(*body)(void *), void *arg)
+{
+	if (no_threads)
+		return EAGAIN;
+	return __real_pthread_create(ret_thread, attr, body, arg);
+}
+
+/* Without its thread the log would grow without end: the store says no. */
+START_TEST(test_no_thread)
+{
+	struct authtok_store *store = NULL;
+	char why[256] = "";
+
+	no_threads = true;
+	ck_assert_int_eq(
+	    at_store_sqlite(scratch.path, 20, &store, why, sizeof(why)),
+	    AUTHTOK_ENOMEM);
+	no_threads = false;
+	ck_assert_ptr_null(store);
+	ck_assert_ptr_nonnull(strstr(why, "no thread"));
+	authtok_store_close(must_open(scratch.path, 20));
+}
+END_TEST
+
 /* ---- many threads --------------------------------------- */
 
 #define THREADS 64
@@ -366,6 +623,10 @@ main(void)
 	tcase_add_test(tc, test_schema_moves);
 	tcase_add_test(tc, test_queue_times_out);
 	tcase_add_test(tc, test_queue_is_fair);
+	tcase_add_test(tc, test_waiting_together);
+	tcase_add_test(tc, test_log_is_bounded);
+	tcase_add_test(tc, test_log_and_a_reader);
+	tcase_add_test(tc, test_no_thread);
 	tcase_add_test(tc, test_threads_swap_one_session);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -1,0 +1,244 @@
+/*
+ * Checkpoints: copying the log into the database, away from those who write.
+ *
+ * Left to SQLite, whichever commit finds the log long enough copies all of it
+ * with the writer held, and waits for the disk twice. Here a thread with a
+ * connection of its own copies beside the writer. Under load it never quite
+ * ends, because the log grows meanwhile, and a log that was not copied whole
+ * cannot begin anew. So when there is little left the thread takes its turn in
+ * the queue for the writer and copies the rest; then the next write goes to the
+ * beginning of the log. When they write as fast as it copies, that time would
+ * never come, so beyond LOG_SLOW each commit made while it is at work pauses.
+ *
+ * Several processes may do this to one database: SQLite lets one at a time. A
+ * reader that stays keeps the log from beginning anew; it is asked again after
+ * each STEP. What a thread that dies, or fails, leaves is in the log, which the
+ * next one copies.
+ */
+#include "store/sqlite_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#define STEP    AT_SQLITE_LOG_STEP
+#define PASSES  8       /* beside the writer, while the log is not long */
+#define AT_WORK INT_MAX /* in wake_at */
+
+/* Called by the writer's connection after each commit, the writer being held. */
+static int
+see_commit(void *arg, sqlite3 *conn, const char *name, int frames)
+{
+	const struct timespec pause = { 0, AT_SQLITE_LOG_PAUSE_NS };
+	struct at_checkpointer *c = &((struct at_sqlite *)arg)->checkpointer;
+	int wake_at;
+
+	(void)conn;
+	(void)name;
+	/* the log has begun anew */
+	if (frames < c->seen)
+		atomic_store(&c->wake_at, STEP);
+	c->seen = frames;
+	wake_at = atomic_load(&c->wake_at);
+	if (wake_at == AT_WORK && frames >= AT_SQLITE_LOG_SLOW)
+		nanosleep(&pause, NULL);
+	if (frames < wake_at)
+		return SQLITE_OK;
+	pthread_mutex_lock(&c->lock);
+	/* until the thread says from where on it wants to be woken again */
+	atomic_store(&c->wake_at, AT_WORK);
+	c->wanted = frames;
+	c->busy = true;
+	pthread_cond_signal(&c->wake);
+	pthread_mutex_unlock(&c->lock);
+	return SQLITE_OK;
+}
+
+/* How far a checkpoint came. */
+struct extent {
+	int log;    /* frames in the log when it began */
+	int copied; /* of them */
+};
+
+static int
+checkpoint(struct at_sqlite *db, int mode, struct extent *extent)
+{
+	struct at_conn *conn = &db->checkpointer.conn;
+	int rc = sqlite3_wal_checkpoint_v2(
+	    conn->db, NULL, mode, &extent->log, &extent->copied);
+
+	/* another process is at it, or a reader stays: no fault */
+	if ((rc & 0xff) != SQLITE_BUSY && rc != SQLITE_OK)
+		at_fault_note(db, conn);
+	return rc;
+}
+
+/*
+ * A checkpoint that others write beside of leaves what it copied to the system.
+ * Let it go to the disk now, or the last one would wait for all of it. Only for
+ * speed: the last one waits in any case.
+ */
+static void
+sync_early(struct at_sqlite *db)
+{
+	sqlite3_file *file = NULL;
+
+	if (sqlite3_file_control(db->checkpointer.conn.db, NULL,
+		SQLITE_FCNTL_FILE_POINTER, (void *)&file) == SQLITE_OK &&
+	    file != NULL && file->pMethods != NULL)
+		(void)file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+}
+
+/* Nobody of this process writes meanwhile. */
+static void
+finish(struct at_sqlite *db, struct extent *extent)
+{
+	struct at_conn *writer = at_pool_get(&db->writer, db->busy_ms);
+
+	if (writer == NULL)
+		return;
+	(void)checkpoint(db, SQLITE_CHECKPOINT_RESTART, extent);
+	at_pool_put(&db->writer, writer);
+}
+
+static bool
+stopping(struct at_checkpointer *c)
+{
+	bool stop;
+
+	pthread_mutex_lock(&c->lock);
+	stop = c->stop;
+	pthread_mutex_unlock(&c->lock);
+	return stop;
+}
+
+/* Gives how many frames the log had at the end; < 0: it cannot be said. */
+static int
+copy_log(struct at_sqlite *db)
+{
+	struct extent extent = { -1, -1 };
+	int before = 0, fresh, pass;
+
+	/* they write as fast as it copies: wait for better times, or, when
+	 * there is no more time, for the pauses to tell */
+	for (pass = 0; pass < PASSES || extent.log >= AT_SQLITE_LOG_SLOW;
+	     pass++) {
+		if (stopping(&db->checkpointer))
+			return extent.log;
+		if (checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &extent) !=
+		    SQLITE_OK)
+			return -1;
+		/* what came during the pass before this one, and now again */
+		fresh = extent.copied - before;
+		before = extent.copied;
+		/* a reader stays; one that only passes by, as every writer is
+		 * for a moment, has moved on by the next pass */
+		if (fresh == 0 && extent.copied < extent.log)
+			return extent.log;
+		sync_early(db);
+		if (fresh <= AT_SQLITE_LOG_REST &&
+		    extent.log - extent.copied <= AT_SQLITE_LOG_REST) {
+			finish(db, &extent);
+			break;
+		}
+	}
+	return extent.log;
+}
+
+static void *
+checkpointer(void *arg)
+{
+	struct at_sqlite *db = arg;
+	struct at_checkpointer *c = &db->checkpointer;
+	int wanted, log;
+
+	pthread_mutex_lock(&c->lock);
+	for (;;) {
+		while (!c->stop && c->wanted == 0)
+			pthread_cond_wait(&c->wake, &c->lock);
+		if (c->stop)
+			break;
+		wanted = c->wanted;
+		c->wanted = 0;
+		pthread_mutex_unlock(&c->lock);
+		log = copy_log(db);
+		pthread_mutex_lock(&c->lock);
+		/* a shorter log resets this: see_commit */
+		atomic_store(&c->wake_at, (log > wanted ? log : wanted) + STEP);
+		c->busy = false;
+		pthread_cond_broadcast(&c->idle);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+/* The program's signals are not for this thread. */
+static int
+start_thread(struct at_sqlite *db)
+{
+	struct at_checkpointer *c = &db->checkpointer;
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int rc = pthread_attr_init(&attr);
+
+	if (rc != 0)
+		return rc;
+	(void)pthread_attr_setstacksize(&attr, AT_SQLITE_STACK);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&c->thread, &attr, checkpointer, db);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return rc;
+}
+
+enum authtok_err
+at_checkpointer_start(struct at_sqlite *db, const struct at_why *why)
+{
+	struct at_checkpointer *c = &db->checkpointer;
+	int rc = at_conn_open(&c->conn, why->path, AT_SQLITE_LOG_PATIENCE_MS);
+
+	if (rc != SQLITE_OK)
+		return at_why_rc(why, &c->conn, rc);
+	/* for a checkpoint: the log before the database, the database before
+	 * the log begins anew */
+	rc = at_conn_synchronous(&c->conn, 1);
+	if (rc != SQLITE_OK)
+		return at_why_rc(why, &c->conn, rc);
+	atomic_store(&c->wake_at, STEP);
+	if (start_thread(db) != 0) {
+		at_why_say(why, "no thread");
+		return AUTHTOK_ENOMEM;
+	}
+	c->started = true;
+	sqlite3_wal_hook(db->writer_conn.db, see_commit, db);
+	return AUTHTOK_OK;
+}
+
+void
+at_checkpointer_wait(struct at_sqlite *db)
+{
+	struct at_checkpointer *c = &db->checkpointer;
+	struct timespec end = at_deadline_in(AT_SQLITE_TIDY_WAIT_MS);
+	int rc = 0;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->busy && rc != ETIMEDOUT)
+		rc = pthread_cond_timedwait(&c->idle, &c->lock, &end);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+at_checkpointer_stop(struct at_sqlite *db)
+{
+	struct at_checkpointer *c = &db->checkpointer;
+
+	if (c->started) {
+		pthread_mutex_lock(&c->lock);
+		c->stop = true;
+		pthread_cond_signal(&c->wake);
+		pthread_mutex_unlock(&c->lock);
+		pthread_join(c->thread, NULL);
+	}
+	at_conn_close(&c->conn);
+}
