@@ -135,12 +135,13 @@ copy_log(struct at_sqlite *db)
 		 * for a moment, has moved on by the next pass */
 		if (fresh == 0 && extent.copied < extent.log)
 			return extent.log;
-		sync_early(db);
 		if (fresh <= AT_SQLITE_LOG_REST &&
 		    extent.log - extent.copied <= AT_SQLITE_LOG_REST) {
 			finish(db, &extent);
 			break;
 		}
+		/* not before the turn: more would come meanwhile */
+		sync_early(db);
 	}
 	return extent.log;
 }
