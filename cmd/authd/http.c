@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define REQUEST_TIMEOUT_MS   5000
 #define REQUEST_TIMEOUT_TEXT "5000"
@@ -79,6 +80,8 @@ static void
 send_response(struct mg_connection *conn, struct http_response *res,
     struct http_wire *wire)
 {
+	struct worker *worker = mg_get_thread_pointer(conn);
+	int phase = HTTP_WAITING;
 	char small[4096];
 	size_t len;
 	char *out = http_format(res, wire, small, sizeof(small), &len);
@@ -90,8 +93,14 @@ send_response(struct mg_connection *conn, struct http_response *res,
 	}
 	if (wire->close)
 		mg_disable_connection_keep_alive(conn);
+	if (worker != NULL) {
+		phase = atomic_load(&worker->watch.phase);
+		http_watch_set(&worker->watch, HTTP_WRITING);
+	}
 	if (out != NULL)
 		mg_write(conn, out, len);
+	if (worker != NULL)
+		http_watch_set(&worker->watch, (enum http_phase)phase);
 	if (out != small)
 		free(out);
 }
@@ -129,8 +138,10 @@ send_refusal(struct mg_connection *conn, int status)
 	send_response(conn, &res, &wire);
 	peer_of(mg_get_request_info(conn), &peer);
 	fd = http_socket_find(&peer);
-	if (fd >= 0)
+	if (fd >= 0) {
 		http_socket_linger(fd, LINGER_MS);
+		close(fd);
+	}
 }
 
 static void
@@ -146,14 +157,18 @@ answer(struct exchange *ex, struct http_response *res)
 	/* chunked: the library may have left a trailer, so do not go on */
 	wire.close = res->close || !ex->body_done || ex->chunked ||
 	    !http_head_keeps(&ex->head) ||
+	    http_watch_expired(&ex->worker->watch) ||
 	    http_guard_turn_over(ex->server->guard, &ex->worker->watch);
 	send_response(ex->conn, res, &wire);
 	if (ex->body_done)
 		return;
+	http_watch_set(&ex->worker->watch, HTTP_WAITING);
 	peer_of(ex->info, &peer);
 	fd = http_socket_find(&peer);
-	if (fd >= 0)
+	if (fd >= 0) {
 		http_socket_linger(fd, LINGER_MS);
+		close(fd);
+	}
 }
 
 /* ---- requests ---------------------------------------------------------- */

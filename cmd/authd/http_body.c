@@ -51,10 +51,11 @@ read_known(const struct http_source *source, struct body *body)
 
 		if (got < 0)
 			return HTTP_BODY_BROKEN;
-		/* nothing for a while, or the server stops */
-		if (got == 0 && http_watch_expired(source->watch))
-			return HTTP_BODY_TIMEOUT;
 		body->len += (size_t)got;
+		/* too slow in all, or the server stops */
+		if (body->len < body->capacity &&
+		    http_watch_expired(source->watch))
+			return HTTP_BODY_TIMEOUT;
 	}
 	return HTTP_BODY_OK;
 }

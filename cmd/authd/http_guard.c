@@ -26,6 +26,12 @@
 #define DRAIN_POLL_MS 10
 #define OTHER_FILES   256 /* descriptors that are no connections */
 
+/* A copy of its age to sort by: the watch's own goes on. */
+struct slow {
+	struct http_watch *watch;
+	int64_t age;
+};
+
 struct http_guard {
 	struct http_guard_options options;
 	_Atomic bool crowded;
@@ -35,7 +41,7 @@ struct http_guard {
 	pthread_t thread;
 	struct http_watch *first;
 	/* the sweep's own, room for threads */
-	struct http_watch **slow;
+	struct slow *slow;
 	struct http_peer *peers;
 	unsigned open; /* watches that have a connection */
 	unsigned port;
@@ -135,6 +141,19 @@ http_guard_close(struct http_guard *guard, struct http_watch *watch)
 /* ---- the sweep, with the lock held --------------------------------------- */
 
 /*
+ * No connection has a higher descriptor: those that authd inherited lie below
+ * the one that listens.
+ */
+static unsigned
+files_below(const struct http_guard *guard)
+{
+	unsigned before = guard->listener > 0 ? (unsigned)guard->listener : 0;
+
+	return before + guard->options.threads + guard->options.queue +
+	    OTHER_FILES;
+}
+
+/*
  * How many wait for a thread: in the kernel's queue (tcp(7): of a listening
  * socket, tcpi_unacked is its length), and in the library's, which is full
  * when the other is not empty.
@@ -144,14 +163,13 @@ count_waiting(const struct http_guard *guard)
 {
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
-	unsigned held, files;
+	unsigned held;
 
 	if (getsockopt(guard->listener, IPPROTO_TCP, TCP_INFO, &info, &len) ==
 		0 &&
 	    info.tcpi_unacked > 0)
 		return info.tcpi_unacked + guard->options.queue;
-	files = guard->options.threads + guard->options.queue + OTHER_FILES;
-	held = http_socket_count(guard->port, files);
+	held = http_socket_count(guard->port, files_below(guard));
 	return held > guard->open ? held - guard->open : 0;
 }
 
@@ -165,19 +183,29 @@ age(const struct http_watch *watch, int64_t now)
 static bool
 reads(const struct http_watch *watch)
 {
-	return watch->conn != NULL && !http_watch_expired(watch) &&
-	    atomic_load_explicit(&watch->phase, memory_order_acquire) !=
-	    HTTP_WORKING;
+	int phase = atomic_load_explicit(&watch->phase, memory_order_acquire);
+
+	/* one whose reading was ended may still not take its answer */
+	return watch->conn != NULL && phase != HTTP_WORKING &&
+	    (phase == HTTP_WRITING || !http_watch_expired(watch));
 }
 
 static int
-by_since(const void *a, const void *b)
+oldest_first(const void *a, const void *b)
 {
-	const struct http_watch *const *x = a, *const *y = b;
-	int64_t p = atomic_load(&(*x)->since_ms);
-	int64_t q = atomic_load(&(*y)->since_ms);
+	const struct slow *x = a, *y = b;
 
-	return (p > q) - (p < q);
+	return (x->age < y->age) - (x->age > y->age);
+}
+
+/* Nobody can take an answer in no time, also when the server stops. */
+static int64_t
+least(const struct http_watch *watch, int64_t patience)
+{
+	return patience < PATIENCE_MIN_MS &&
+		atomic_load(&watch->phase) == HTTP_WRITING
+	    ? PATIENCE_MIN_MS
+	    : patience;
 }
 
 /* Those who have been read from for so long, the oldest first. */
@@ -187,9 +215,9 @@ find_slow(struct http_guard *guard, int64_t now, int64_t patience)
 	unsigned count = 0;
 
 	for (struct http_watch *w = guard->first; w != NULL; w = w->next)
-		if (reads(w) && age(w, now) >= patience &&
+		if (reads(w) && age(w, now) >= least(w, patience) &&
 		    count < guard->options.threads)
-			guard->slow[count++] = w;
+			guard->slow[count++] = (struct slow){ w, age(w, now) };
 	return count;
 }
 
@@ -204,7 +232,7 @@ find_overdue(struct http_guard *guard, int64_t now)
 	for (struct http_watch *w = guard->first; w != NULL; w = w->next)
 		if (reads(w) && atomic_load(&w->phase) == HTTP_READING &&
 		    age(w, now) >= limit && count < guard->options.threads)
-			guard->slow[count++] = w;
+			guard->slow[count++] = (struct slow){ w, age(w, now) };
 	return count;
 }
 
@@ -215,19 +243,20 @@ find_overdue(struct http_guard *guard, int64_t now)
 static void
 end_reading(struct http_guard *guard, unsigned count)
 {
-	unsigned limit =
-	    guard->options.threads + guard->options.queue + OTHER_FILES;
 	unsigned found = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		struct http_watch *w = guard->slow[i];
+		struct http_watch *w = guard->slow[i].watch;
 
 		if (!guard->options.peer_of(w->conn, &guard->peers[found]))
 			continue;
+		guard->peers[found].how = atomic_load(&w->phase) == HTTP_WRITING
+		    ? SHUT_RDWR
+		    : SHUT_RD;
 		atomic_store_explicit(&w->expired, true, memory_order_release);
 		found++;
 	}
-	http_socket_shut(guard->peers, found, limit);
+	http_socket_shut(guard->peers, found, files_below(guard));
 }
 
 static void
@@ -251,7 +280,7 @@ sweep(struct http_guard *guard)
 	if (patience < PATIENCE_MIN_MS)
 		patience = PATIENCE_MIN_MS;
 	slow = find_slow(guard, now, patience);
-	qsort(guard->slow, slow, sizeof(*guard->slow), by_since);
+	qsort(guard->slow, slow, sizeof(*guard->slow), oldest_first);
 	end_reading(guard, slow < waiting ? slow : waiting);
 }
 

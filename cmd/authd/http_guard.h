@@ -15,6 +15,7 @@
 enum http_phase {
 	HTTP_WAITING, /* for a head, or for anything at all */
 	HTTP_READING, /* a body */
+	HTTP_WRITING, /* an answer that the client may not be taking */
 	HTTP_WORKING, /* on its own: never ended */
 };
 

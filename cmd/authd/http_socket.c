@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -162,14 +163,32 @@ scan_limit(void)
 	return (int)limit.rlim_cur;
 }
 
+/*
+ * The connection again under a number of our own, or -1: whoever has it may
+ * close it at any time, and then its number is another's.
+ */
+static int
+hold(int fd, const struct http_peer *peer)
+{
+	int held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (held < 0 || is_peer(held, peer))
+		return held;
+	close(held);
+	return -1;
+}
+
 int
 http_socket_find(const struct http_peer *peer)
 {
 	int limit = scan_limit();
 
-	for (int fd = 0; fd < limit; fd++)
-		if (is_peer(fd, peer))
-			return fd;
+	for (int fd = 0; fd < limit; fd++) {
+		int held = is_peer(fd, peer) ? hold(fd, peer) : -1;
+
+		if (held >= 0)
+			return held;
+	}
 	return -1;
 }
 
@@ -198,6 +217,17 @@ http_socket_count(unsigned local_port, unsigned below)
 	return count;
 }
 
+static void
+shut(int fd, const struct http_peer *peer)
+{
+	int held = hold(fd, peer);
+
+	if (held < 0)
+		return;
+	shutdown(held, peer->how);
+	close(held);
+}
+
 void
 http_socket_shut(const struct http_peer *peers, size_t count, unsigned below)
 {
@@ -214,7 +244,7 @@ http_socket_shut(const struct http_peer *peers, size_t count, unsigned below)
 		port = sockaddr_port(&ss);
 		for (size_t i = 0; i < count; i++)
 			if (peers[i].port == port && is_peer(fd, &peers[i])) {
-				shutdown(fd, SHUT_RD);
+				shut(fd, &peers[i]);
 				left--;
 				break;
 			}

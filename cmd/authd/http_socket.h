@@ -14,6 +14,7 @@ struct http_peer {
 	char addr[48]; /* of the other end, as getnameinfo(3) prints it */
 	unsigned port; /* of the other end */
 	unsigned local_port;
+	int how; /* for http_socket_shut: SHUT_RD or SHUT_RDWR */
 };
 
 /* A listening address, taken apart and checked. */
@@ -34,7 +35,10 @@ int http_listen_probe(const struct http_listen *listen);
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t http_now_ms(void);
 
-/* The descriptor of an open connection of this process, or -1. */
+/*
+ * A new descriptor of an open connection of this process, or -1. It stays with
+ * that connection whoever closes the other; the caller closes it.
+ */
 int http_socket_find(const struct http_peer *peer);
 
 /* The descriptor that listens on the port, or -1. */
@@ -51,7 +55,7 @@ void http_socket_linger(int fd, unsigned ms);
  * the descriptors below that one. */
 unsigned http_socket_count(unsigned local_port, unsigned below);
 
-/* Shut down the reading half of these connections, by one such scan. */
+/* Shut these connections down as each says, by one such scan. */
 void http_socket_shut(
     const struct http_peer *peers, size_t count, unsigned below);
 
