@@ -13,7 +13,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* HASH_NICE */
+/*
+ * Enough that a bare server beside a storm of hashes answers as when it is
+ * quiet, which 15, 19 and SCHED_BATCH did not better. They would only leave
+ * sign-ins less, where others use the processors up: here a ninth each.
+ */
 #define HASH_NICE 10
 /* Argon2id and crypt_r have their work on the heap; the rest is for the libc
  * and the sanitizers, and costs nothing until it is touched. */
