@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 /*
- * Enough that a bare server beside a storm of hashes answers as when it is
- * quiet, which 15, 19 and SCHED_BATCH did not better. They would only leave
- * sign-ins less, where others use the processors up: here a ninth each.
+ * Measured with 10, 15, 19 and SCHED_BATCH, whose figures were too noisy to
+ * tell apart; the mildest, for the others leave sign-ins less where something
+ * else uses the processors up: here a ninth each.
  */
 #define HASH_NICE 10
 /* Argon2id and crypt_r have their work on the heap; the rest is for the libc
