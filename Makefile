@@ -221,6 +221,8 @@ soak: tests
 	@echo '10,000 clients for a minute'
 	$(Q)$(SOAK) CLIENTS=10000 SOAK_SECONDS=60 \
 		$(BUILD)/tests/fault/test_contention
+	@echo '1,000 slow and 2,000 idle clients'
+	$(Q)$(MAKE) --no-print-directory run-bench ONLY=http_slow
 
 # ---- benchmarks ------------------------------------------------------------
 # Every tests/bench/bench_*.c is a program; the other .c files beside it are

@@ -46,9 +46,12 @@ struct authtok_accounts_config {
 
 /*
  * engine and store are borrowed and must outlive the service; config is copied.
- * Hashes nothing.
+ * Starts hash_slots threads, with all signals blocked, a stack of 128 KiB and
+ * a nice value of 10 at least, which compute all password hashes; their callers
+ * wait. authtok_accounts_free ends them. A child of fork(2) has none of them
+ * and must not use the service. Hashes nothing.
  * Errors: EINVAL (also a role name, a sign-up role that does not exist, and a
- * store of another AUTHTOK_STORE_VERSION), ENOMEM, ECRYPTO.
+ * store of another AUTHTOK_STORE_VERSION), ENOMEM (also: no threads), ECRYPTO.
  */
 enum authtok_err authtok_accounts_new(
     const struct authtok_accounts_config *config, const struct authtok *engine,

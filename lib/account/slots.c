@@ -13,7 +13,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* HASH_NICE */
+/*
+ * Measured with 10, 15, 19 and SCHED_BATCH, whose figures were too noisy to
+ * tell apart; the mildest, for the others leave sign-ins less where something
+ * else uses the processors up: here a ninth each.
+ */
 #define HASH_NICE 10
 /* Argon2id and crypt_r have their work on the heap; the rest is for the libc
  * and the sanitizers, and costs nothing until it is touched. */
