@@ -257,7 +257,8 @@ int64_t authtok_now(const struct authtok *engine);
 
 /*
  * For how many seconds after a revocation a token that was issued before could
- * still pass authtok_verify: lifetime + expiry_leeway + 5.
+ * still pass authtok_verify, by this engine or one with other settings, before
+ * or beside it: the longest lifetime and leeway there may be, and 5.
  */
 int64_t authtok_horizon(const struct authtok *engine);
 

@@ -65,24 +65,18 @@ answer_signout(struct call *call, enum authtok_err err)
 	reply_static(call, "{\"message\":\"Signed out\"}");
 }
 
-/*
- * A token that is not genuine ends nothing. For a client that only wants to
- * forget its own session that is as good as done; one that asked for more must
- * know.
- */
-static void
+/* False: the token is dead or not genuine, and nothing is answered. */
+static bool
 signout_by_refresh(struct call *call, const struct signout *out)
 {
 	const struct authtok_client client = part_client(call);
 	enum authtok_err err = authtok_signout(call->app->sessions, out->scope,
 	    NULL, out->refresh, strlen(out->refresh), &client);
 
-	if (authtok_err_class(err) != AUTHTOK_CLASS_DENIED)
-		answer_signout(call, err);
-	else if (out->scope == AUTHTOK_LOCAL)
-		answer_signout(call, AUTHTOK_OK);
-	else
-		reply_fail(call, FAIL_REFRESH_UNKNOWN);
+	if (authtok_err_class(err) == AUTHTOK_CLASS_DENIED)
+		return false;
+	answer_signout(call, err);
+	return true;
 }
 
 /*
@@ -117,22 +111,31 @@ signout_by_access(
 /*
  * Both tokens may come, for front ends send the access token with everything.
  * What they are good for differs: the refresh token names the session that the
- * client is about to forget; the access token is the better proof for more.
+ * client is about to forget; the access token is the better proof for more. When
+ * one is good for nothing the other is tried. When both are, a client that only
+ * wants to forget its own session is as good as done; one that asked for more
+ * must know.
  */
 static void
 signout(struct call *call, const struct signout *out)
 {
+	bool refresh_first =
+	    out->scope == AUTHTOK_LOCAL || out->found == ACCESS_NONE;
 	enum authtok_err err;
 
-	if (out->refresh != NULL &&
-	    (out->scope == AUTHTOK_LOCAL || out->found == ACCESS_NONE))
-		signout_by_refresh(call, out);
-	else if (signout_by_access(call, out, &err))
+	if (out->refresh != NULL && refresh_first &&
+	    signout_by_refresh(call, out))
 		return;
-	else if (out->refresh != NULL)
-		signout_by_refresh(call, out);
-	else
+	if (signout_by_access(call, out, &err))
+		return;
+	if (out->refresh == NULL)
 		access_refuse(call, &out->access, err);
+	else if (!refresh_first && signout_by_refresh(call, out))
+		return;
+	else if (out->scope == AUTHTOK_LOCAL)
+		answer_signout(call, AUTHTOK_OK);
+	else
+		reply_fail(call, FAIL_REFRESH_UNKNOWN);
 }
 
 void

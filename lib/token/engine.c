@@ -12,6 +12,9 @@
 #include "token/keys.h"
 #include "token/revocation.h"
 
+#define LIFETIME_MAX 86400 /* seconds */
+#define LEEWAY_MAX   300
+
 /* 1 to max printable ASCII bytes, none of them in without. */
 static bool
 printable(const char *text, size_t max, const char *without)
@@ -37,9 +40,9 @@ config_ok(const struct authtok_config *config, const struct authtok_keys *keys)
 		return false;
 	if (config->typ != NULL && !printable(config->typ, AT_TYP_MAX, "\"\\"))
 		return false;
-	if (config->lifetime < 1 || config->lifetime > 86400 ||
-	    config->expiry_leeway < 0 || config->expiry_leeway > 300 ||
-	    config->clock_leeway < 0 || config->clock_leeway > 300)
+	if (config->lifetime < 1 || config->lifetime > LIFETIME_MAX ||
+	    config->expiry_leeway < 0 || config->expiry_leeway > LEEWAY_MAX ||
+	    config->clock_leeway < 0 || config->clock_leeway > LEEWAY_MAX)
 		return false;
 	/* Without kid there must be no choice (RFC 7515 section 4.1.4). */
 	return !config->allow_missing_kid || at_keys_hmac_count(keys) == 1;
@@ -207,8 +210,7 @@ authtok_now(const struct authtok *engine)
 int64_t
 authtok_horizon(const struct authtok *engine)
 {
-	return engine != NULL ? engine->lifetime + engine->expiry_leeway + 5
-			      : 0;
+	return engine != NULL ? LIFETIME_MAX + LEEWAY_MAX + 5 : 0;
 }
 
 struct authtok_revocations *

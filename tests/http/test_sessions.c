@@ -112,6 +112,18 @@ START_TEST(local_ends_one_session)
 }
 END_TEST
 
+/* "Signed out" must be so when either of the two tokens is good. */
+START_TEST(a_useless_refresh_token_hides_no_access_token)
+{
+	struct pair p;
+
+	sign_up(&server, "abe");
+	sign_in(&server, "abe", &p);
+	sign_out(p.access, "nonsense", "local");
+	is_out(&p);
+}
+END_TEST
+
 START_TEST(the_default_is_local)
 {
 	struct answer a;
@@ -429,6 +441,7 @@ int
 main(void)
 {
 	const TTest *const tests[] = { local_ends_one_session,
+		a_useless_refresh_token_hides_no_access_token,
 		the_default_is_local, others_and_global,
 		more_than_ones_own_needs_a_good_token, wrong_words,
 		a_revoked_access_token_still_ends_its_session,
