@@ -218,6 +218,8 @@ soak: tests
 	$(Q)$(SOAK) ROUNDS=500 $(BUILD)/tests/fault/test_power_cut
 	@echo 'kill -9, 1,000 times, under load'
 	$(Q)$(SOAK) ROUNDS=1000 $(BUILD)/tests/http/test_crash
+	@echo '10,000 refreshes of each example client behind a bad network'
+	$(Q)$(SOAK) CLIENT_REFRESHES=10000 $(BUILD)/tests/http/test_clients
 	@echo '10,000 clients for a minute'
 	$(Q)$(SOAK) CLIENTS=10000 SOAK_SECONDS=60 \
 		$(BUILD)/tests/fault/test_contention
