@@ -197,7 +197,7 @@ struct authtok_revocation {
  * A revocation set: which sessions, and which epochs of users, are good no
  * more. An object of its own that engines share, so that a new engine forgets
  * nothing; read without a lock by authtok_verify. It holds a revocation until
- * its time is over, so it is bounded by what one access lifetime can bring.
+ * its time is over, so it is bounded by what a day can bring, the longest lifetime.
  */
 struct authtok_revocations;
 
