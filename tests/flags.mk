@@ -6,6 +6,6 @@ $(BUILD)/obj/tests/unit/test_json_unsigned.o: override CFLAGS += -funsigned-char
 # the same, over all of authd
 LDFLAGS_test_content_alloc = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 # sees when the writer is taken and given back
-LDFLAGS_bench_sqlite_hold = -Wl,--wrap=at_pool_get,--wrap=at_pool_put
+LDFLAGS_bench_sqlite_hold = -Wl,--wrap=at_pool_get,--wrap=at_pool_get_for,--wrap=at_pool_put
 # a machine without threads to give
 LDFLAGS_test_sqlite_busy = -Wl,--wrap=pthread_create

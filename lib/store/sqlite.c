@@ -27,6 +27,7 @@ close_all(struct at_sqlite *db)
 		(void)sqlite3_wal_checkpoint_v2(db->writer_conn.db, NULL,
 		    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	at_conn_close(&db->writer_conn);
+	at_sync_destroy(&db->sync);
 	at_pool_destroy(&db->writer);
 	at_pool_destroy(&db->readers);
 	pthread_cond_destroy(&db->checkpointer.idle);
@@ -155,6 +156,21 @@ make_file(const char *path, const struct at_why *why)
 	return check_directory(path, why);
 }
 
+/* One whose waits are measured by the steady clock. */
+static bool
+init_steady(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+	bool ok;
+
+	if (pthread_condattr_init(&attr) != 0)
+		return false;
+	ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+	    pthread_cond_init(cond, &attr) == 0;
+	pthread_condattr_destroy(&attr);
+	return ok;
+}
+
 /* Locks and queues, empty. */
 static struct at_sqlite *
 new_db(int busy_ms)
@@ -164,8 +180,10 @@ new_db(int busy_ms)
 	if (db == NULL)
 		return NULL;
 	db->busy_ms = busy_ms;
-	if (!at_pool_init(&db->writer))
+	if (!at_sync_init(&db->sync))
 		goto out_db;
+	if (!at_pool_init(&db->writer))
+		goto out_sync;
 	if (!at_pool_init(&db->readers))
 		goto out_writer;
 	if (pthread_mutex_init(&db->sweep_lock, NULL) != 0)
@@ -176,8 +194,7 @@ new_db(int busy_ms)
 		goto out_fault;
 	if (pthread_cond_init(&db->checkpointer.wake, NULL) != 0)
 		goto out_checkpointer;
-	/* the queues have a clock that is good for this too */
-	if (pthread_cond_init(&db->checkpointer.idle, &db->writer.clock) != 0)
+	if (!init_steady(&db->checkpointer.idle))
 		goto out_wake;
 	return db;
 out_wake:
@@ -192,6 +209,8 @@ out_readers:
 	at_pool_destroy(&db->readers);
 out_writer:
 	at_pool_destroy(&db->writer);
+out_sync:
+	at_sync_destroy(&db->sync);
 out_db:
 	free(db);
 	return NULL;
@@ -229,6 +248,9 @@ open_all(struct at_sqlite *db, const struct at_why *why)
 		if (rc != SQLITE_OK)
 			return at_why_rc(why, writer, rc);
 	}
+	err = at_sync_open(db, why);
+	if (err != AUTHTOK_OK)
+		return err;
 	at_pool_put(&db->writer, writer);
 	for (i = 0; i < AT_SQLITE_READERS; i++) {
 		err = open_reader(&db->reader_conns[i], db, why);

@@ -201,11 +201,6 @@ at_checkpointer_start(struct at_sqlite *db, const struct at_why *why)
 
 	if (rc != SQLITE_OK)
 		return at_why_rc(why, &c->conn, rc);
-	/* for a checkpoint: the log before the database, the database before
-	 * the log begins anew */
-	rc = at_conn_synchronous(&c->conn, 1);
-	if (rc != SQLITE_OK)
-		return at_why_rc(why, &c->conn, rc);
 	atomic_store(&c->wake_at, STEP);
 	if (start_thread(db) != 0) {
 		at_why_say(why, "no thread");

@@ -16,6 +16,8 @@
  * secure_delete: hashes and seeds do not stay in free pages; a refresh is as
  *   fast with it as without.
  * temp_store: sorting never touches the disk.
+ * synchronous: the log is on the disk before a checkpoint copies it, the
+ *   database before the log begins anew. For commits see sqlite_sync.c.
  */
 static const char connection_pragmas[] = "PRAGMA foreign_keys = ON;"
 					 "PRAGMA trusted_schema = OFF;"
@@ -25,7 +27,7 @@ static const char connection_pragmas[] = "PRAGMA foreign_keys = ON;"
 					 "PRAGMA cache_size = -16384;"
 					 "PRAGMA wal_autocheckpoint = 0;"
 					 "PRAGMA journal_size_limit = 67108864;"
-					 "PRAGMA synchronous = FULL";
+					 "PRAGMA synchronous = NORMAL";
 
 enum authtok_err
 at_conn_err(int rc)
@@ -133,7 +135,6 @@ at_conn_open(struct at_conn *conn, const char *path, int busy_ms)
 	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	conn->synchronous = 2;
 	return at_conn_exec(conn, connection_pragmas);
 }
 
@@ -146,21 +147,6 @@ at_conn_close(struct at_conn *conn)
 		sqlite3_finalize(conn->stmts[i]);
 	sqlite3_close(conn->db);
 	memset(conn, 0, sizeof(*conn));
-}
-
-int
-at_conn_synchronous(struct at_conn *conn, int level)
-{
-	int rc;
-
-	if (conn->synchronous == level)
-		return SQLITE_OK;
-	rc = at_conn_exec(conn,
-	    level == 1 ? "PRAGMA synchronous = NORMAL"
-		       : "PRAGMA synchronous = FULL");
-	if (rc == SQLITE_OK)
-		conn->synchronous = level;
-	return rc;
 }
 
 int
@@ -286,6 +272,17 @@ at_fault_waited(struct at_sqlite *db)
 	pthread_mutex_lock(&db->fault_lock);
 	(void)snprintf(db->fault, sizeof(db->fault),
 	    "waited %d ms for a connection", db->busy_ms);
+	pthread_mutex_unlock(&db->fault_lock);
+}
+
+void
+at_fault_errno(struct at_sqlite *db, const char *what, int error)
+{
+	char room[64];
+
+	pthread_mutex_lock(&db->fault_lock);
+	(void)snprintf(db->fault, sizeof(db->fault), "%s: %s", what,
+	    strerror_r(error, room, sizeof(room)));
 	pthread_mutex_unlock(&db->fault_lock);
 }
 

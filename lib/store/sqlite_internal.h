@@ -20,7 +20,7 @@
  * held for a millisecond or two, also by sessions that lie far apart */
 #define AT_SQLITE_PURGE_BATCH 16
 #define AT_SQLITE_CUT_BATCH   256
-/* durable operations that one commit carries at most */
+/* operations that whoever has the writer carries out at once, at most */
 #define AT_SQLITE_GROUP_MAX 64
 /*
  * Frames of the log, of 4 KB each: the checkpointer wakes at every LOG_STEP of
@@ -45,7 +45,6 @@ struct at_waiter;
 
 struct at_pool {
 	pthread_mutex_t lock;
-	pthread_condattr_t clock; /* waits are measured by a steady clock */
 	struct at_waiter *first, **last;
 	size_t free_count;
 	void *free[AT_SQLITE_READERS];
@@ -62,13 +61,16 @@ struct timespec at_deadline_in(int ms);
 void *at_pool_get(struct at_pool *pool, int timeout_ms);
 
 /* What a thread wants done with the item that it waits for. */
+typedef enum authtok_err at_op(struct at_conn *conn, void *arg);
 struct at_job {
 	struct at_job *next; /* whoever picked it may use this */
 	struct at_waiter *waiter;
-	bool done; /* by somebody else; never once it was picked in vain */
-	enum authtok_err (*op)(struct at_conn *conn, void *arg);
+	bool done;      /* by somebody else */
+	bool statement; /* op is one statement, and needs no transaction */
+	at_op *op;
 	void *arg;
 	enum authtok_err err;
+	uint64_t ticket; /* see at_sync_wait */
 };
 
 /*
@@ -76,10 +78,10 @@ struct at_job {
  * picked is waited for however long it takes.
  */
 void *at_pool_get_for(struct at_pool *pool, struct at_job *job, int timeout_ms);
-/* For who has the item: take the job that waits longest out of the queue. */
+/* For who has the item: take what waits longest out of the queue, if it is a job. */
 struct at_job *at_pool_pick(struct at_pool *pool);
 /* Tell the owners of a list of picked jobs; after this the jobs are gone. */
-void at_pool_done(struct at_pool *pool, struct at_job *first);
+void at_pool_done(struct at_job *first);
 
 /* Take one that nobody uses or waits for, or NULL. */
 void *at_pool_try(struct at_pool *pool);
@@ -139,7 +141,6 @@ enum at_stmt {
 
 struct at_conn {
 	sqlite3 *db;
-	int synchronous; /* the level that was set last */
 	sqlite3_stmt *stmts[AT_STMT_COUNT];
 };
 
@@ -159,6 +160,18 @@ struct at_checkpointer {
 	bool stop;
 };
 
+/* What is on the disk: sqlite_sync.c. */
+struct at_sync {
+	int fd; /* the log */
+	_Atomic uint64_t tickets;
+	pthread_mutex_t lock;
+	/* guarded by lock */
+	pthread_cond_t over;
+	bool busy;
+	bool broken;             /* a gap may be in the log */
+	uint64_t synced, failed; /* tickets up to these */
+};
+
 struct at_sqlite {
 	int busy_ms;
 	struct at_pool writer; /* one */
@@ -166,6 +179,7 @@ struct at_sqlite {
 	struct at_conn writer_conn;
 	struct at_conn reader_conns[AT_SQLITE_READERS];
 	struct at_checkpointer checkpointer;
+	struct at_sync sync;
 	/* what went wrong last, for people */
 	pthread_mutex_t fault_lock;
 	char fault[192];
@@ -211,9 +225,6 @@ int at_conn_exec(struct at_conn *conn, const char *sql);
 /* Run SQL that gives one integer. */
 int at_conn_int(struct at_conn *conn, const char *sql, int64_t *ret_value);
 
-/* Set the level of synchronous, outside a transaction. 1: NORMAL, 2: FULL. */
-int at_conn_synchronous(struct at_conn *conn, int level);
-
 /* The prepared statement, ready to bind. */
 int at_conn_stmt(
     struct at_conn *conn, enum at_stmt id, sqlite3_stmt **ret_stmt);
@@ -233,22 +244,40 @@ bool at_column_text(sqlite3_stmt *stmt, int i, char *out, size_t size);
 /* Copy a blob column of exactly len bytes; false when it is not. */
 bool at_column_blob(sqlite3_stmt *stmt, int i, void *out, size_t len);
 
-/* ---- sqlite_write.c: transactions, shared by those that wait ------------ */
+/* ---- sqlite_write.c: operations of the writer ----------------------------- */
 
 /*
  * Run op in a transaction of the writer, on stable storage when this returns
- * OK. When op fails nothing of it remains. Operations that wait for the writer
- * at once share a transaction, so op may be run by another thread while the
- * caller waits; it runs once at most.
+ * OK. When op fails nothing of it remains. It may be run by another thread
+ * while the caller waits; it runs once at most.
  */
-enum authtok_err at_sqlite_write(struct at_sqlite *db,
-    enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg);
+enum authtok_err at_sqlite_write(struct at_sqlite *db, at_op *op, void *arg);
 /*
- * Run op in a transaction of its own that need not be on stable storage: what
- * tidies up may be forgotten with power, and is then done again.
+ * The same of an op that is one statement, which need not be on stable storage:
+ * it may be lost with power, not with the process.
  */
-enum authtok_err at_sqlite_tidy(struct at_sqlite *db,
-    enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg);
+enum authtok_err at_sqlite_statement(
+    struct at_sqlite *db, at_op *op, void *arg);
+/*
+ * Run op in a transaction that need not be on stable storage: what tidies up
+ * may be forgotten with power, and is then done again.
+ */
+enum authtok_err at_sqlite_tidy(struct at_sqlite *db, at_op *op, void *arg);
+
+/* ---- sqlite_sync.c: waiting for the disk ---------------------------------- */
+
+/* Nothing is open yet. destroy closes what is. */
+bool at_sync_init(struct at_sync *sync);
+void at_sync_destroy(struct at_sync *sync);
+enum authtok_err at_sync_open(struct at_sqlite *db, const struct at_why *why);
+
+/* For what the writer has committed; the writer is the caller's. */
+uint64_t at_sync_ticket(struct at_sqlite *db);
+/*
+ * Wait until all that was committed before the ticket is on stable storage.
+ * The writer is not the caller's. ESTORE: it may be or not.
+ */
+enum authtok_err at_sync_wait(struct at_sqlite *db, uint64_t ticket);
 
 /* A connection for one point read, or for a read that may take longer. */
 enum authtok_err at_lease_point(struct at_sqlite *db, struct at_lease *lease);
@@ -259,6 +288,8 @@ void at_lease_end(struct at_lease *lease);
 void at_fault_note(struct at_sqlite *db, const struct at_conn *conn);
 /* The same of a wait in the queue that took too long. */
 void at_fault_waited(struct at_sqlite *db);
+/* The same of a call to the system. */
+void at_fault_errno(struct at_sqlite *db, const char *what, int error);
 void at_sqlite_explain(void *ctx, char *buf, size_t size);
 
 /* ---- sqlite_checkpoint.c -------------------------------------------------- */

@@ -8,20 +8,24 @@
 #include "store/sqlite_internal.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <time.h>
 
 enum waiting {
 	IN_QUEUE,
-	SERVED, /* has the item, or its job is done */
 	PICKED, /* its job is in another's hands: it waits for the end */
+	SERVED, /* has the item, or its job is done */
 };
 
-/* Lives on the stack of the thread that waits. */
+/*
+ * Lives on the stack of the thread that waits. Each has a semaphore of its own,
+ * posted without the lock: whoever wakes finds nothing locked.
+ */
 struct at_waiter {
 	struct at_waiter *next;
-	pthread_cond_t wake;
-	enum waiting state;
-	void *item; /* set by whoever gives one back */
+	sem_t wake;
+	atomic_int state; /* enum waiting */
+	void *item;       /* set by whoever gives one back */
 	struct at_job *job;
 };
 
@@ -30,11 +34,6 @@ at_pool_init(struct at_pool *pool)
 {
 	if (pthread_mutex_init(&pool->lock, NULL) != 0)
 		return false;
-	if (pthread_condattr_init(&pool->clock) != 0) {
-		pthread_mutex_destroy(&pool->lock);
-		return false;
-	}
-	pthread_condattr_setclock(&pool->clock, CLOCK_MONOTONIC);
 	pool->first = NULL;
 	pool->last = &pool->first;
 	pool->free_count = 0;
@@ -44,7 +43,6 @@ at_pool_init(struct at_pool *pool)
 void
 at_pool_destroy(struct at_pool *pool)
 {
-	pthread_condattr_destroy(&pool->clock);
 	pthread_mutex_destroy(&pool->lock);
 }
 
@@ -64,6 +62,13 @@ at_deadline_in(int ms)
 }
 
 static void
+join_queue(struct at_pool *pool, struct at_waiter *waiter)
+{
+	*pool->last = waiter;
+	pool->last = &waiter->next;
+}
+
+static void
 leave_queue(struct at_pool *pool, const struct at_waiter *waiter)
 {
 	struct at_waiter **at = &pool->first;
@@ -75,41 +80,66 @@ leave_queue(struct at_pool *pool, const struct at_waiter *waiter)
 		pool->last = at;
 }
 
-/* The lock is held. */
-static void *
-wait_in_queue(struct at_pool *pool, struct at_job *job, int timeout_ms)
+/* As soon as it wakes, the waiter is gone. */
+static void
+serve(struct at_waiter *waiter, void *item)
 {
-	struct at_waiter self = { .state = IN_QUEUE, .job = job };
-	struct timespec end = at_deadline_in(timeout_ms);
-	int rc = 0;
+	waiter->item = item;
+	atomic_store(&waiter->state, SERVED);
+	sem_post(&waiter->wake);
+}
 
-	if (pthread_cond_init(&self.wake, &pool->clock) != 0)
-		return NULL;
-	*pool->last = &self;
-	pool->last = &self.next;
-	while (self.state == IN_QUEUE && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(&self.wake, &pool->lock, &end);
-	if (self.state == IN_QUEUE)
-		leave_queue(pool, &self);
-	while (self.state == PICKED)
-		pthread_cond_wait(&self.wake, &pool->lock);
-	pthread_cond_destroy(&self.wake);
-	return self.item;
+/* False: it is nobody's any more. */
+static bool
+give_up(struct at_pool *pool, struct at_waiter *self)
+{
+	bool queued;
+
+	pthread_mutex_lock(&pool->lock);
+	queued = atomic_load(&self->state) == IN_QUEUE;
+	if (queued)
+		leave_queue(pool, self);
+	pthread_mutex_unlock(&pool->lock);
+	return queued;
+}
+
+/* Until it is served; when that takes too long while it is in the queue, not. */
+static void
+await(struct at_pool *pool, struct at_waiter *self, int timeout_ms)
+{
+	struct timespec end = at_deadline_in(timeout_ms);
+
+	while (atomic_load(&self->state) != SERVED) {
+		if (sem_clockwait(&self->wake, CLOCK_MONOTONIC, &end) == 0 ||
+		    errno == EINTR)
+			continue;
+		if (give_up(pool, self))
+			return;
+		while (atomic_load(&self->state) != SERVED)
+			(void)sem_wait(&self->wake);
+	}
 }
 
 void *
 at_pool_get_for(struct at_pool *pool, struct at_job *job, int timeout_ms)
 {
-	void *item;
+	struct at_waiter self = { .job = job };
+	void *item = NULL;
 
 	pthread_mutex_lock(&pool->lock);
 	/* what is free is free because nobody waits */
 	if (pool->free_count > 0)
 		item = pool->free[--pool->free_count];
-	else
-		item = wait_in_queue(pool, job, timeout_ms);
+	else {
+		sem_init(&self.wake, 0, 0);
+		join_queue(pool, &self);
+	}
 	pthread_mutex_unlock(&pool->lock);
-	return item;
+	if (item != NULL)
+		return item;
+	await(pool, &self, timeout_ms);
+	sem_destroy(&self.wake);
+	return self.item;
 }
 
 void *
@@ -125,12 +155,10 @@ at_pool_pick(struct at_pool *pool)
 	struct at_job *job = NULL;
 
 	pthread_mutex_lock(&pool->lock);
-	for (waiter = pool->first; waiter != NULL; waiter = waiter->next)
-		if (waiter->job != NULL)
-			break;
-	if (waiter != NULL) {
+	waiter = pool->first;
+	if (waiter != NULL && waiter->job != NULL) {
 		leave_queue(pool, waiter);
-		waiter->state = PICKED;
+		atomic_store(&waiter->state, PICKED);
 		job = waiter->job;
 		job->waiter = waiter;
 	}
@@ -138,28 +166,16 @@ at_pool_pick(struct at_pool *pool)
 	return job;
 }
 
-/* Under the lock: the waiter's stack must still be there. */
-static void
-serve(struct at_waiter *waiter, void *item)
-{
-	waiter->item = item;
-	waiter->state = SERVED;
-	pthread_cond_signal(&waiter->wake);
-}
-
 void
-at_pool_done(struct at_pool *pool, struct at_job *first)
+at_pool_done(struct at_job *first)
 {
 	struct at_job *next;
 
-	pthread_mutex_lock(&pool->lock);
 	for (; first != NULL; first = next) {
-		/* it is gone as soon as its owner wakes, after the unlock */
 		next = first->next;
 		first->done = true;
 		serve(first->waiter, NULL);
 	}
-	pthread_mutex_unlock(&pool->lock);
 }
 
 void *
@@ -181,13 +197,14 @@ at_pool_put(struct at_pool *pool, void *item)
 
 	pthread_mutex_lock(&pool->lock);
 	waiter = pool->first;
-	if (waiter == NULL) {
+	if (waiter == NULL)
 		pool->free[pool->free_count++] = item;
-	} else {
-		pool->first = waiter->next;
-		if (pool->first == NULL)
-			pool->last = &pool->first;
-		serve(waiter, item);
+	else {
+		leave_queue(pool, waiter);
+		/* no more in the queue, whatever the clock says */
+		atomic_store(&waiter->state, PICKED);
 	}
 	pthread_mutex_unlock(&pool->lock);
+	if (waiter != NULL)
+		serve(waiter, item);
 }

@@ -290,9 +290,14 @@ at_sqlite_session_create(void *ctx, const struct authtok_session *session,
 	return at_sqlite_write(ctx, create_session, &args);
 }
 
+/*
+ * One statement, so it needs no transaction around it: SQLite takes the write
+ * lock before it reads, and waits for it with the busy timeout.
+ */
 static enum authtok_err
-swap(struct at_conn *conn, const struct session_args *args)
+swap(struct at_conn *conn, void *arg)
 {
+	const struct session_args *args = arg;
 	const struct authtok_session *next = args->session;
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, AT_STMT_SESSION_UPDATE, &stmt);
@@ -311,33 +316,11 @@ swap(struct at_conn *conn, const struct session_args *args)
 	return sqlite3_changes(conn->db) == 1 ? AUTHTOK_OK : AUTHTOK_ECHANGED;
 }
 
-/*
- * The swap is one statement, so it needs no transaction around it: SQLite takes
- * the write lock before it reads, and waits for it with the busy timeout.
- */
-static enum authtok_err
-swap_alone(struct at_sqlite *db, const struct session_args *args)
-{
-	struct at_conn *conn = at_pool_get(&db->writer, db->busy_ms);
-	enum authtok_err err;
-
-	if (conn == NULL) {
-		at_fault_waited(db);
-		return AUTHTOK_EBUSY;
-	}
-	err = at_conn_err(at_conn_synchronous(conn, 1));
-	if (err == AUTHTOK_OK)
-		err = swap(conn, args);
-	at_fault_note(db, conn);
-	at_pool_put(&db->writer, conn);
-	return err;
-}
-
 static enum authtok_err
 swap_with_record(struct at_conn *conn, void *arg)
 {
 	const struct session_args *args = arg;
-	enum authtok_err err = swap(conn, args);
+	enum authtok_err err = swap(conn, arg);
 
 	return err == AUTHTOK_OK ? at_audit_act(conn, args->act) : err;
 }
@@ -377,7 +360,7 @@ at_sqlite_session_update(void *ctx, const struct authtok_session *next,
 	/* a record waits for the disk, also when the swap would not */
 	if (durable || (act != NULL && act->record != NULL))
 		return at_sqlite_write(ctx, swap_with_record, &args);
-	return swap_alone(ctx, &args);
+	return at_sqlite_statement(ctx, swap, &args);
 }
 
 static enum authtok_err

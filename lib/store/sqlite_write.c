@@ -1,33 +1,12 @@
 /*
- * Transactions of the writer. To wait for the disk costs more than to write, so
- * whoever has the writer carries out, before its commit, what waits in the
- * queue for a commit of the same kind: each operation in a savepoint, so that
- * one that fails leaves nothing and is nothing to the others, and in the order
- * of the queue, which is the order of their audit records. The owners hear of
- * it after the commit. A lone operation needs no savepoint and has none.
+ * What is done with the writer. To wake a thread that waits for it costs as
+ * much as its work, and nobody writes meanwhile: so whoever has the writer does
+ * the work of those who wait, in the order of the queue, in one transaction,
+ * and wakes them when the writer is on its way to the next. Each operation has a
+ * savepoint: one that fails leaves nothing and is nothing to the others. The
+ * disk is waited for afterwards, beside the writer: sqlite_sync.c.
  */
 #include "store/sqlite_internal.h"
-
-/* What becomes of those whose transaction went down with another's failure. */
-static enum authtok_err
-shared_failure(enum authtok_err err)
-{
-	return err == AUTHTOK_ENOMEM || err == AUTHTOK_EBUSY ? err
-							     : AUTHTOK_ESTORE;
-}
-
-/* Level 1 or 2 as for at_conn_synchronous. */
-static enum authtok_err
-begin(struct at_conn *conn, int level)
-{
-	int rc = at_conn_synchronous(conn, level);
-
-	/* IMMEDIATE: a transaction that begins by reading and writes later
-	 * gets BUSY_SNAPSHOT, which no busy timeout cures */
-	if (rc == SQLITE_OK)
-		rc = at_conn_run(conn, AT_STMT_BEGIN);
-	return at_conn_err(rc);
-}
 
 static void
 roll_back(struct at_conn *conn)
@@ -37,130 +16,175 @@ roll_back(struct at_conn *conn)
 		(void)at_conn_run(conn, AT_STMT_ROLLBACK);
 }
 
-/*
- * One job inside the transaction. Anything but OK is the end of the whole
- * transaction; what became of the job alone is in job->err.
- */
 static enum authtok_err
-join(struct at_sqlite *db, struct at_conn *conn, struct at_job *job)
+transact(struct at_sqlite *db, struct at_conn *conn, at_op *op, void *arg)
 {
-	enum authtok_err err;
-	int rc = at_conn_run(conn, AT_STMT_SAVEPOINT);
+	/* IMMEDIATE: a transaction that begins by reading and writes later
+	 * gets BUSY_SNAPSHOT, which no busy timeout cures */
+	enum authtok_err err = at_conn_err(at_conn_run(conn, AT_STMT_BEGIN));
 
-	job->err = at_conn_err(rc);
-	if (rc != SQLITE_OK) {
-		at_fault_note(db, conn);
-		return job->err;
-	}
-	job->err = job->op(conn, job->arg);
+	if (err == AUTHTOK_OK)
+		err = op(conn, arg);
+	if (err == AUTHTOK_OK)
+		err = at_conn_err(at_conn_run(conn, AT_STMT_COMMIT));
 	/* before the rollback, which is a success */
 	at_fault_note(db, conn);
-	if (sqlite3_get_autocommit(conn->db))
-		return shared_failure(job->err);
-	if (job->err != AUTHTOK_OK)
-		rc = at_conn_run(conn, AT_STMT_ROLLBACK_TO);
-	if (rc == SQLITE_OK)
-		rc = at_conn_run(conn, AT_STMT_RELEASE);
-	err = at_conn_err(rc);
-	if (err != AUTHTOK_OK)
-		at_fault_note(db, conn);
+	roll_back(conn);
 	return err;
 }
 
+/* What becomes of those whose transaction went down with another's failure. */
+static enum authtok_err
+shared_failure(enum authtok_err err)
+{
+	return err == AUTHTOK_ENOMEM || err == AUTHTOK_EBUSY ? err
+							     : AUTHTOK_ESTORE;
+}
+
+static void
+carry_out_alone(struct at_sqlite *db, struct at_conn *conn, struct at_job *job)
+{
+	if (job->statement) {
+		job->err = job->op(conn, job->arg);
+		at_fault_note(db, conn);
+	} else
+		job->err = transact(db, conn, job->op, job->arg);
+}
+
 /*
- * Carry out what waits, bounded so that those who want the writer for something
- * else get it soon. The jobs are in *ret_first, also after a failure.
+ * One of several. Anything but OK is the end of the whole transaction; what
+ * became of the job itself is in job->err. A statement that fails has changed
+ * nothing.
  */
 static enum authtok_err
-join_waiting(
-    struct at_sqlite *db, struct at_conn *conn, struct at_job **ret_first)
+carry_out_one(struct at_sqlite *db, struct at_conn *conn, struct at_job *job)
 {
-	struct at_job **last = ret_first, *job;
-	enum authtok_err err = AUTHTOK_OK;
+	int rc = SQLITE_OK;
+
+	if (!job->statement)
+		rc = at_conn_run(conn, AT_STMT_SAVEPOINT);
+	job->err = at_conn_err(rc);
+	if (rc == SQLITE_OK)
+		job->err = job->op(conn, job->arg);
+	/* before the rollback, which is a success */
+	at_fault_note(db, conn);
+	if (rc != SQLITE_OK || sqlite3_get_autocommit(conn->db))
+		return job->err;
+	if (!job->statement && job->err != AUTHTOK_OK)
+		rc = at_conn_run(conn, AT_STMT_ROLLBACK_TO);
+	if (!job->statement && rc == SQLITE_OK)
+		rc = at_conn_run(conn, AT_STMT_RELEASE);
+	return at_conn_err(rc);
+}
+
+static void
+carry_out_together(
+    struct at_sqlite *db, struct at_conn *conn, struct at_job *first)
+{
+	enum authtok_err err = at_conn_err(at_conn_run(conn, AT_STMT_BEGIN));
+	struct at_job *job;
+
+	for (job = first; err == AUTHTOK_OK && job != NULL; job = job->next)
+		err = carry_out_one(db, conn, job);
+	if (err == AUTHTOK_OK)
+		err = at_conn_err(at_conn_run(conn, AT_STMT_COMMIT));
+	at_fault_note(db, conn);
+	roll_back(conn);
+	if (err == AUTHTOK_OK)
+		return;
+	/* what had gone well is lost too */
+	for (job = first; job != NULL; job = job->next)
+		if (job->err == AUTHTOK_OK)
+			job->err = shared_failure(err);
+}
+
+static void
+carry_out(struct at_sqlite *db, struct at_conn *conn, struct at_job *first)
+{
+	struct at_job *job;
+	uint64_t ticket;
+
+	if (first->next == NULL)
+		carry_out_alone(db, conn, first);
+	else
+		carry_out_together(db, conn, first);
+	ticket = at_sync_ticket(db);
+	for (job = first; job != NULL; job = job->next)
+		job->ticket = ticket;
+}
+
+/*
+ * Bounded, so that whoever wants the writer for something else gets it soon, and
+ * so does our own caller its answer.
+ */
+static struct at_job *
+pick_waiting(struct at_sqlite *db)
+{
+	struct at_job *first = NULL, **last = &first, *job;
 	size_t count;
 
-	for (count = 1; err == AUTHTOK_OK && count < AT_SQLITE_GROUP_MAX;
-	     count++) {
+	for (count = 1; count < AT_SQLITE_GROUP_MAX; count++) {
 		job = at_pool_pick(&db->writer);
 		if (job == NULL)
 			break;
 		job->next = NULL;
 		*last = job;
 		last = &job->next;
-		err = join(db, conn, job);
 	}
-	return err;
+	return first;
 }
 
-/* The transaction is lost, and with it what had gone well. */
 static void
-fail_joined(struct at_job *first, enum authtok_err err)
+run(struct at_sqlite *db, struct at_job *job)
 {
-	for (; first != NULL; first = first->next)
-		if (first->err == AUTHTOK_OK)
-			first->err = err;
-}
+	struct at_conn *conn = at_pool_get_for(&db->writer, job, db->busy_ms);
 
-/* The writer is ours. */
-static enum authtok_err
-transact(struct at_sqlite *db, struct at_conn *conn, const struct at_job *own)
-{
-	struct at_job *joined = NULL;
-	enum authtok_err err = begin(conn, 2);
-
-	if (err == AUTHTOK_OK)
-		err = own->op(conn, own->arg);
-	if (err == AUTHTOK_OK)
-		err = join_waiting(db, conn, &joined);
-	if (err == AUTHTOK_OK)
-		err = at_conn_err(at_conn_run(conn, AT_STMT_COMMIT));
-	at_fault_note(db, conn);
-	roll_back(conn);
-	if (err != AUTHTOK_OK)
-		fail_joined(joined, shared_failure(err));
-	at_pool_done(&db->writer, joined);
-	return err;
-}
-
-enum authtok_err
-at_sqlite_write(struct at_sqlite *db,
-    enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg)
-{
-	struct at_job job = { .op = op, .arg = arg };
-	struct at_conn *conn = at_pool_get_for(&db->writer, &job, db->busy_ms);
-	enum authtok_err err;
-
-	if (job.done)
-		return job.err;
+	if (job->done)
+		return;
 	if (conn == NULL) {
 		at_fault_waited(db);
-		return AUTHTOK_EBUSY;
+		job->err = AUTHTOK_EBUSY;
+		return;
 	}
-	err = transact(db, conn, &job);
+	job->next = pick_waiting(db);
+	carry_out(db, conn, job);
 	at_pool_put(&db->writer, conn);
-	return err;
+	at_pool_done(job->next);
 }
 
 enum authtok_err
-at_sqlite_tidy(struct at_sqlite *db,
-    enum authtok_err (*op)(struct at_conn *conn, void *arg), void *arg)
+at_sqlite_write(struct at_sqlite *db, at_op *op, void *arg)
+{
+	struct at_job job = { .op = op, .arg = arg };
+
+	run(db, &job);
+	/* also when it changed nothing: what it found may be on its way */
+	return job.err == AUTHTOK_OK ? at_sync_wait(db, job.ticket) : job.err;
+}
+
+enum authtok_err
+at_sqlite_statement(struct at_sqlite *db, at_op *op, void *arg)
+{
+	struct at_job job = { .op = op, .arg = arg, .statement = true };
+
+	run(db, &job);
+	return job.err;
+}
+
+enum authtok_err
+at_sqlite_tidy(struct at_sqlite *db, at_op *op, void *arg)
 {
 	struct at_conn *conn;
 	enum authtok_err err;
 
 	at_checkpointer_wait(db);
+	/* no job: nobody's answer waits for it */
 	conn = at_pool_get(&db->writer, db->busy_ms);
 	if (conn == NULL) {
 		at_fault_waited(db);
 		return AUTHTOK_EBUSY;
 	}
-	err = begin(conn, 1);
-	if (err == AUTHTOK_OK)
-		err = op(conn, arg);
-	if (err == AUTHTOK_OK)
-		err = at_conn_err(at_conn_run(conn, AT_STMT_COMMIT));
-	at_fault_note(db, conn);
-	roll_back(conn);
+	err = transact(db, conn, op, arg);
 	at_pool_put(&db->writer, conn);
 	return err;
 }

@@ -36,7 +36,11 @@ static _Thread_local bool cleaner;
 
 void *__real_at_pool_get(struct at_pool *pool, int timeout_ms);
 void __real_at_pool_put(struct at_pool *pool, void *item);
+void *__real_at_pool_get_for(
+    struct at_pool *pool, struct at_job *job, int timeout_ms);
 void *__wrap_at_pool_get(struct at_pool *pool, int timeout_ms);
+void *__wrap_at_pool_get_for(
+    struct at_pool *pool, struct at_job *job, int timeout_ms);
 void __wrap_at_pool_put(struct at_pool *pool, void *item);
 
 /* Of this thread: without the time that it had to wait for a processor. */
@@ -49,16 +53,26 @@ cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-void *
-__wrap_at_pool_get(struct at_pool *pool, int timeout_ms)
+static void *
+watch_item(struct at_pool *pool, void *item)
 {
-	void *item = __real_at_pool_get(pool, timeout_ms);
-
 	if (item != NULL && pool == watch.writer) {
 		watch.since = bench_now_ns();
 		watch.cpu_since = cpu_ns();
 	}
 	return item;
+}
+
+void *
+__wrap_at_pool_get(struct at_pool *pool, int timeout_ms)
+{
+	return watch_item(pool, __real_at_pool_get(pool, timeout_ms));
+}
+
+void *
+__wrap_at_pool_get_for(struct at_pool *pool, struct at_job *job, int timeout_ms)
+{
+	return watch_item(pool, __real_at_pool_get_for(pool, job, timeout_ms));
 }
 
 void

@@ -1,6 +1,6 @@
 /*
  * The SQLite backend under contention: a database that others keep locked, the
- * queue for its writer, many threads, and what waits for the disk.
+ * queue for its writer, many threads, and its log.
  */
 #include "sqlite_util.h"
 
@@ -127,52 +127,6 @@ START_TEST(test_busy_queue)
 }
 END_TEST
 
-/* Only a refresh that need not be durable may skip the wait for the disk. */
-START_TEST(test_levels_of_durability)
-{
-	struct authtok_store *store = must_open(scratch.path, 20);
-	struct at_sqlite *db = store->ctx;
-	sqlite3 *writer = db->writer_conn.db;
-	struct authtok_session session;
-	struct authtok_user user;
-	size_t count;
-	int64_t id = 0;
-
-	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
-	ck_assert_int_eq(raw_int(writer, "PRAGMA synchronous"), 2);
-	make_session(&session, id, 1);
-	ck_assert_int_eq(
-	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
-#define AFTER(level, op, ...)                                             \
-	do {                                                              \
-		raw_exec(writer,                                          \
-		    (level) == 2 ? "PRAGMA synchronous = NORMAL"          \
-				 : "PRAGMA synchronous = FULL");          \
-		db->writer_conn.synchronous = 3 - (level);                \
-		ck_assert_int_eq(OP(store, op, __VA_ARGS__), AUTHTOK_OK); \
-		ck_assert_int_eq(                                         \
-		    raw_int(writer, "PRAGMA synchronous"), level);        \
-	} while (0)
-	AFTER(1, session_update, &session, 0, 0, false, NULL);
-	AFTER(2, session_update, &session, 0, 0, true, NULL);
-	AFTER(2, session_update, &session, 0, 0, false, &recorded);
-	AFTER(2, audit_append, &recorded);
-	/* the cut itself waits, the rows that go after it do not */
-	AFTER(1, audit_cut, 1);
-	AFTER(2, session_revoke, session.sid, &at_noon);
-	AFTER(2, session_revoke_user, id, NULL, &at_noon, &count);
-	AFTER(2, session_delete, session.sid, 0, 0);
-	user.id = id;
-	user.version = 1;
-	AFTER(2, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
-	AFTER(1, purge, UNTIL, 0, 9, &count);
-	AFTER(2, user_delete, id, &at_noon);
-#undef AFTER
-	authtok_store_close(store);
-}
-END_TEST
-
 /* Another process changes the schema, compatibly, while we are at work. */
 START_TEST(test_schema_moves)
 {
@@ -277,136 +231,7 @@ START_TEST(test_queue_is_fair)
 }
 END_TEST
 
-/* ---- what waits for the disk together ------------------------------------ */
-
-#define GROUP 8
-#define BAD   3 /* the one that fails when it has written */
-
-struct member {
-	pthread_t thread;
-	struct authtok_store *store;
-	uint32_t number;
-	enum authtok_err err;
-};
-
-static enum authtok_err
-broken_chain(void *arg, const uint8_t previous[AUTHTOK_MAC_LEN],
-    struct authtok_audit_record *next)
-{
-	(void)arg;
-	(void)previous;
-	(void)next;
-	return AUTHTOK_ECRYPTO;
-}
-
-static void *
-revoke_member(void *arg)
-{
-	struct member *me = arg;
-	struct authtok_session session;
-
-	struct authtok_act act = recorded;
-
-	if (me->number == BAD)
-		act.chain = broken_chain;
-	make_session(&session, 0, me->number);
-	me->err = OP(me->store, session_revoke, session.sid, &act);
-	return NULL;
-}
-
-static int
-count_commit(void *arg)
-{
-	++*(int *)arg;
-	return 0;
-}
-
-static int
-refuse_commit(void *arg)
-{
-	++*(int *)arg;
-	return 1;
-}
-
-/* All members queue up behind the writer, which is ours, then it is free. */
-static void
-run_group(struct authtok_store *store, struct member members[GROUP])
-{
-	struct at_sqlite *db = store->ctx;
-	void *writer = at_pool_get(&db->writer, 0);
-	struct at_waiter **before;
-	uint32_t i;
-
-	for (i = 0; i < GROUP; i++) {
-		members[i] = (struct member){ .store = store, .number = i };
-		before = db->writer.last;
-		ck_assert_int_eq(pthread_create(&members[i].thread, NULL,
-				     revoke_member, &members[i]),
-		    0);
-		while (!stand_there(&db->writer, before))
-			sched_yield();
-	}
-	at_pool_put(&db->writer, writer);
-	for (i = 0; i < GROUP; i++)
-		pthread_join(members[i].thread, NULL);
-}
-
-/*
- * One commit for all; who fails leaves nothing, not even a record, and the
- * others' chain has no gap. When the commit fails, all of them hear it.
- */
-START_TEST(test_waiting_together)
-{
-	struct authtok_store *store = must_open(scratch.path, 10000);
-	struct member members[GROUP];
-	struct authtok_session session;
-	struct authtok_user user;
-	sqlite3 *db = raw_open(scratch.path);
-	int commits = 0;
-	int64_t id = 0;
-	uint32_t i;
-
-	make_user(&user, "ann");
-	ck_assert_int_eq(OP(store, user_create, &user, NULL, &id), AUTHTOK_OK);
-	for (i = 0; i < GROUP; i++) {
-		make_session(&session, id, i);
-		ck_assert_int_eq(
-		    OP(store, session_create, &session, 1, 0, &at_noon),
-		    AUTHTOK_OK);
-	}
-	sqlite3_commit_hook(writer_of(store), refuse_commit, &commits);
-	run_group(store, members);
-	ck_assert_int_eq(commits, 1);
-	for (i = 0; i < GROUP; i++)
-		ck_assert_int_eq(members[i].err,
-		    i == BAD ? AUTHTOK_ECRYPTO : AUTHTOK_ESTORE);
-	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), 0);
-	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM revocations"), 0);
-	commits = 0;
-	sqlite3_commit_hook(writer_of(store), count_commit, &commits);
-	run_group(store, members);
-	ck_assert_int_eq(commits, 1);
-	ck_assert_int_eq(raw_int(writer_of(store), "PRAGMA synchronous"), 2);
-	for (i = 0; i < GROUP; i++)
-		ck_assert_int_eq(
-		    members[i].err, i == BAD ? AUTHTOK_ECRYPTO : AUTHTOK_OK);
-	ck_assert_int_eq(
-	    raw_int(db, "SELECT count(*) FROM sessions WHERE revoked_at <> 0"),
-	    GROUP - 1);
-	/* in the order of the queue, which is that of the sessions */
-	ck_assert_int_eq(raw_int(db,
-			     "SELECT count(*) FROM revocations AS a"
-			     " JOIN revocations AS b ON b.seq > a.seq"
-			     " JOIN sessions AS s ON s.sid = a.sid"
-			     " JOIN sessions AS t ON t.sid = b.sid"
-			     " WHERE s.id < t.id"),
-	    (GROUP - 1) * (GROUP - 2) / 2);
-	ck_assert_int_eq(raw_int(db, "SELECT max(seq) FROM audit"), GROUP - 1);
-	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), GROUP - 1);
-	sqlite3_close(db);
-	authtok_store_close(store);
-}
-END_TEST
+/* ---- the log ------------------------------------------------------------ */
 
 /* Until the log is copied, however slow the disk is. */
 static void
@@ -623,11 +448,9 @@ main(void)
 	tcase_add_test(tc, test_busy);
 	tcase_add_test(tc, test_busy_at_first_open);
 	tcase_add_test(tc, test_busy_queue);
-	tcase_add_test(tc, test_levels_of_durability);
 	tcase_add_test(tc, test_schema_moves);
 	tcase_add_test(tc, test_queue_times_out);
 	tcase_add_test(tc, test_queue_is_fair);
-	tcase_add_test(tc, test_waiting_together);
 	tcase_add_test(tc, test_log_is_bounded);
 	tcase_add_test(tc, test_log_and_a_reader);
 	tcase_add_test(tc, test_no_thread);

@@ -1,0 +1,122 @@
+/*
+ * Waiting for the disk, beside the writer. A commit only writes to the log
+ * (synchronous NORMAL), so the writer never waits; whoever must not be
+ * forgotten waits here until the log is on the disk. One fdatasync is good for
+ * all commits made before it began: those who wait together share it.
+ *
+ * After one that failed the system takes the pages for written, and a recovery
+ * would end at the gap, before what is written behind it. So nobody hears OK
+ * then before all of the log has been copied into the database and the log
+ * begins anew.
+ */
+#include "store/sqlite_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+bool
+at_sync_init(struct at_sync *sync)
+{
+	sync->fd = -1;
+	if (pthread_mutex_init(&sync->lock, NULL) != 0)
+		return false;
+	if (pthread_cond_init(&sync->over, NULL) == 0)
+		return true;
+	pthread_mutex_destroy(&sync->lock);
+	return false;
+}
+
+void
+at_sync_destroy(struct at_sync *sync)
+{
+	if (sync->fd >= 0)
+		close(sync->fd);
+	pthread_cond_destroy(&sync->over);
+	pthread_mutex_destroy(&sync->lock);
+}
+
+/*
+ * The log is there from the first read on and stays the same file while
+ * we have the database open. It has no locks, so that to close it drops none.
+ */
+enum authtok_err
+at_sync_open(struct at_sqlite *db, const struct at_why *why)
+{
+	const char *name = sqlite3_db_filename(db->writer_conn.db, "main");
+
+	db->sync.fd = open(sqlite3_filename_wal(name), O_RDONLY | O_CLOEXEC);
+	if (db->sync.fd >= 0)
+		return AUTHTOK_OK;
+	at_why_say(why, "cannot open the log of the database");
+	return AUTHTOK_ESTORE;
+}
+
+uint64_t
+at_sync_ticket(struct at_sqlite *db)
+{
+	return atomic_fetch_add(&db->sync.tickets, 1) + 1;
+}
+
+static bool
+begin_log_anew(struct at_sqlite *db)
+{
+	struct at_conn *writer;
+	int rc;
+
+	at_checkpointer_wait(db);
+	writer = at_pool_get(&db->writer, db->busy_ms);
+	if (writer == NULL) {
+		at_fault_waited(db);
+		return false;
+	}
+	rc = sqlite3_wal_checkpoint_v2(
+	    writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	at_fault_note(db, writer);
+	at_pool_put(&db->writer, writer);
+	return rc == SQLITE_OK;
+}
+
+static bool
+sync_log(struct at_sqlite *db)
+{
+	if (fdatasync(db->sync.fd) == 0)
+		return true;
+	at_fault_errno(db, "the log cannot be written to the disk", errno);
+	return false;
+}
+
+/* For all tickets there are. The lock is held, but not while we wait. */
+static void
+sync_all(struct at_sqlite *db)
+{
+	struct at_sync *sync = &db->sync;
+	uint64_t upto = atomic_load(&sync->tickets);
+	bool ok, broken = sync->broken;
+
+	sync->busy = true;
+	pthread_mutex_unlock(&sync->lock);
+	ok = broken ? begin_log_anew(db) : sync_log(db);
+	pthread_mutex_lock(&sync->lock);
+	sync->busy = false;
+	sync->broken = !ok;
+	*(ok ? &sync->synced : &sync->failed) = upto;
+	pthread_cond_broadcast(&sync->over);
+}
+
+enum authtok_err
+at_sync_wait(struct at_sqlite *db, uint64_t ticket)
+{
+	struct at_sync *sync = &db->sync;
+	bool ok;
+
+	pthread_mutex_lock(&sync->lock);
+	while (sync->synced < ticket && sync->failed < ticket)
+		if (sync->busy)
+			pthread_cond_wait(&sync->over, &sync->lock);
+		else
+			sync_all(db);
+	ok = sync->synced >= ticket;
+	pthread_mutex_unlock(&sync->lock);
+	return ok ? AUTHTOK_OK : AUTHTOK_ESTORE;
+}
