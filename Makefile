@@ -360,6 +360,8 @@ $(COMPARE) $(TABLE): $(BUILD)/tests/model/spin/%: \
 
 # ---- install ---------------------------------------------------------------
 MAN := $(sort $(wildcard man/*.[1-9]))
+# The names of a page. Those that are not its file's are installed as links to it.
+MAN_NAMES := sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p'
 PC = $(patsubst %,$(BUILD)/pc/%.pc,$(LIBS))
 
 DESCRIPTION_authtok := signed access tokens, sessions and refresh rotation
@@ -396,8 +398,10 @@ install-files: all
 	install -m 644 $(PC) $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 755 $(BUILD)/bin/authd $(DESTDIR)$(SBINDIR)
 	install -m 755 $(BUILD)/bin/authctl $(DESTDIR)$(BINDIR)
-	for m in $(MAN); do d=$(DESTDIR)$(MANDIR)/man$${m##*.}; \
-		install -d $$d && install -m 644 $$m $$d || exit 1; done
+	for m in $(MAN); do s=$${m##*.}; d=$(DESTDIR)$(MANDIR)/man$$s; \
+		install -d $$d && install -m 644 $$m $$d || exit 1; \
+		for n in $$($(MAN_NAMES) $$m); do [ $$n.$$s = $${m##*/} ] || \
+			ln -sf $${m##*/} $$d/$$n.$$s || exit 1; done; done
 	install -m 644 examples/authd.conf README.md LICENSE CHANGELOG.md \
 		$(DESTDIR)$(DOCDIR)
 
@@ -409,8 +413,9 @@ uninstall:
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/authtok $(DESTDIR)$(DOCDIR)
 	rm -f $(DESTDIR)$(INCLUDEDIR)/authtok.h $(DESTDIR)$(SBINDIR)/authd \
 		$(DESTDIR)$(BINDIR)/authctl
-	for m in $(MAN); do \
-		rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+	for m in $(MAN); do s=$${m##*.}; d=$(DESTDIR)$(MANDIR)/man$$s; \
+		rm -f $$d/$${m##*/}; \
+		for n in $$($(MAN_NAMES) $$m); do rm -f $$d/$$n.$$s; done; done
 
 # ---- care ------------------------------------------------------------------
 .PHONY: format

@@ -228,7 +228,8 @@ struct authtok_config {
 	size_t size;
 	const char *issuer;    /* "iss": 1 to 128 printable ASCII without >?~ */
 	const char *audience;  /* "aud": likewise */
-	const char *typ;       /* header "typ"; NULL: "at+jwt" (RFC 9068) */
+	const char *typ;       /* "typ": 1 to 64 printable ASCII without "\;
+				  NULL: "at+jwt" (RFC 9068) */
 	int64_t lifetime;      /* of a new access token, seconds, 1 to 86400 */
 	int64_t expiry_leeway; /* seconds after exp, 0 to 300 */
 	int64_t clock_leeway;  /* seconds for nbf and iat, 0 to 300 */
@@ -302,7 +303,8 @@ enum authtok_err authtok_verify(const struct authtok *engine, const char *token,
 
 /*
  * OK when the token has one of the roles (NULL-terminated list; all of them for
- * require_all). Empty claims have none. Errors: EINVAL, EROLE.
+ * require_all). Empty claims have none. Errors: EINVAL (also an empty list),
+ * EROLE.
  */
 enum authtok_err authtok_require_any(
     const struct authtok_claims *claims, const char *const *roles);
@@ -314,7 +316,7 @@ struct authtok_grant {
 	size_t size;
 	int64_t user_id;     /* 1 to 2^53; "sub" is its decimal form */
 	const char *subject; /* instead of user_id, which is then 0: 1 to 128
-				printable ASCII bytes without ">?~; no "id" */
+				printable ASCII bytes without "\>?~; no "id" */
 	const uint8_t *sid;  /* AUTHTOK_SID_LEN bytes, or NULL for none */
 	int64_t epoch;       /* 0 to 2^53 */
 	size_t role_count;   /* up to AUTHTOK_ROLES_MAX */
@@ -329,7 +331,8 @@ struct authtok_grant {
 /*
  * Issue an access token into buf (size bytes; AUTHTOK_TOKEN_MAX + 1 are always
  * enough), NUL-terminated; *ret_len without the NUL. ret_expires_at may be NULL.
- * Errors: EINVAL (also a clock before 1970 or beyond 2^53), ENOSPC, ECRYPTO.
+ * Errors: EINVAL (also a role twice, and a clock before 1970 or beyond 2^53),
+ * ENOSPC, ECRYPTO (buf is then the empty string).
  */
 enum authtok_err authtok_issue(const struct authtok *engine,
     const struct authtok_grant *grant, char *buf, size_t size, size_t *ret_len,

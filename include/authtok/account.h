@@ -26,13 +26,15 @@ struct authtok_accounts_config {
 	size_t size;
 	const char *const *roles;        /* NULL-terminated; those that exist */
 	const char *const *signup_roles; /* those that sign-up may ask for */
-	unsigned hash_slots; /* password hashes at once; 0: processors */
+	unsigned hash_slots; /* password hashes at once, up to 1024; 0:
+				processors */
 	unsigned hash_queue; /* callers that may wait for one; beyond: EBUSY */
 	bool throttle;       /* slow down guessing */
 	/* Failed sign-ins that are free of delay, per account and prefix, per
 	 * account, and per prefix. */
 	unsigned free_pair, free_account, free_prefix;
-	unsigned delay_max; /* longest delay for one account, seconds, <= 30 */
+	unsigned delay_max; /* longest delay for one account, seconds, <= 30;
+			       0: none */
 	const struct authtok_audit *audit; /* borrowed; NULL: no records */
 };
 
@@ -62,7 +64,8 @@ void authtok_accounts_free(struct authtok_accounts *accounts);
 struct authtok_signup {
 	size_t size;
 	const char *name;     /* [A-Za-z0-9._@+-]{1,64} */
-	const char *email;    /* printable ASCII, one @, at most 254 bytes */
+	const char *email;    /* printable ASCII without blanks, one @ inside,
+				 at most 254 bytes */
 	const char *password; /* password_len bytes of UTF-8, 8 to 1024 */
 	size_t password_len;
 	size_t role_count; /* 0: "user" */
@@ -81,7 +84,8 @@ struct authtok_signup {
  * (ENAMEFMT, EMAILFMT, EPWSHORT, EPWLONG, EPWFORM, EPWCOMMON), name taken
  * (ENAME), e-mail taken (EEMAIL), roles exist (ENOROLE), roles may be asked for
  * (ESIGNUPROLE); the password is hashed last. On stable storage before it
- * returns; on any error nothing was created.
+ * returns; on any error nothing was created, but for EBUSY, ENOMEM and ESTORE of
+ * the store, after which it may have been (authtok/store.h).
  * *ret_role, when ret_role is not NULL, is set to the index of the offending
  * role on ENOROLE and ESIGNUPROLE.
  * Also: EINVAL, ENOMEM, ECRYPTO, ESTORE, EBUSY (store, or hash queue full).
@@ -112,8 +116,9 @@ enum authtok_err authtok_signin(const struct authtok_accounts *accounts,
  * Administration. Users come back with an empty hash; struct authtok_user is in
  * authtok/store.h. Changes are on stable storage before they return.
  * Errors of all: EINVAL, ENOMEM, ESTORE, EBUSY; of all but authtok_user_list:
- * ENOUSER; of all authtok_user_set_...: ECHANGED (somebody else changed the user
- * at the same time, eight times over).
+ * ENOUSER; of all that change a user but authtok_user_remove: ECHANGED (somebody
+ * else changed the user at the same time, eight times over); of all that change
+ * or remove one: ECRYPTO.
  */
 enum authtok_err authtok_user_get(const struct authtok_accounts *accounts,
     int64_t id, struct authtok_user *ret_user);
@@ -125,7 +130,7 @@ enum authtok_err authtok_user_list(const struct authtok_accounts *accounts,
     int64_t after, struct authtok_user *ret_users, size_t cap,
     size_t *ret_count);
 /* Ends all sessions and raises the epoch. Also: EPWSHORT, EPWLONG, EPWFORM,
- * EPWCOMMON, ECRYPTO. */
+ * EPWCOMMON. */
 enum authtok_err authtok_user_set_password(
     const struct authtok_accounts *accounts, int64_t id, const char *password,
     size_t password_len);
@@ -134,8 +139,7 @@ enum authtok_err authtok_user_set_password(
  * sign-in. The epoch rises, and of the sessions those end that end says
  * (AUTHTOK_END_OTHERS: all but keep). client may be NULL; *ret_wait as in
  * authtok_signin.
- * Also: EPASSWORD, EDISABLED, ETHROTTLED, EPWSHORT, EPWLONG, EPWFORM, EPWCOMMON,
- * ECRYPTO, ENOMEM.
+ * Also: EPASSWORD, EDISABLED, ETHROTTLED, EPWSHORT, EPWLONG, EPWFORM, EPWCOMMON.
  */
 enum authtok_err authtok_user_change_password(
     const struct authtok_accounts *accounts, int64_t id, const char *current,
@@ -143,13 +147,13 @@ enum authtok_err authtok_user_change_password(
     enum authtok_end end, const uint8_t *keep,
     const struct authtok_client *client, unsigned *ret_wait);
 /* Replace the password by a hash made elsewhere, in crypt(5) or PHC form:
- * Argon2id, bcrypt, yescrypt, sha512-crypt, sha256-crypt. Ends all sessions and raises the
- * epoch. Also: ENOTSUP (not a hash that can be verified here, or at an absurd
- * cost). */
+ * Argon2id, Argon2i, bcrypt, yescrypt, sha512-crypt, sha256-crypt. Ends all
+ * sessions and raises the epoch. Also: ENOTSUP (not a hash that can be verified
+ * here, or at an absurd cost). */
 enum authtok_err authtok_user_set_hash(
     const struct authtok_accounts *accounts, int64_t id, const char *hash);
-/* Raises the epoch; sessions go on with the new roles. Also: ENOROLE, with
- * *ret_role as in authtok_signup. */
+/* Raises the epoch, unless the roles are the same; sessions go on with the new
+ * ones. Also: ENOROLE, with *ret_role as in authtok_signup. */
 enum authtok_err authtok_user_set_roles(const struct authtok_accounts *accounts,
     int64_t id, size_t role_count, const char *const *roles, size_t *ret_role);
 /* Disabling ends all sessions and raises the epoch. */

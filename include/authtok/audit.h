@@ -76,9 +76,9 @@ struct authtok_audit_report {
 	size_t size;
 	int64_t checked;                /* records */
 	struct authtok_audit_head head; /* of what is good */
-	int64_t bad_seq; /* ETAMPERED: the first record that is not good */
+	int64_t bad_seq; /* ETAMPERED, EKEY: the first that is not good */
 	const char
-	    *what; /* ETAMPERED: static; altered, removed, cut off, ... */
+	    *what; /* of bad_seq: static; altered, removed, cut off, ... */
 };
 
 #define AUTHTOK_AUDIT_REPORT_INIT                                             \

@@ -36,11 +36,14 @@ struct authtok_conformance {
 		    NULL, 0, 0                                              \
 	}
 
-/* The number of cases, and the name of each. */
+/* The number of cases, and the name of each; NULL for a number that is none. */
 size_t authtok_conformance_count(void);
 const char *authtok_conformance_name(size_t i);
 
-/* Run case i. Returns the number of failures, each of them reported. */
+/*
+ * Run case i. Returns the number of failures, each of them reported; 1 without a
+ * report when there is no such case, or suite lacks open or report.
+ */
 unsigned authtok_conformance_run(
     const struct authtok_conformance *suite, size_t i);
 

@@ -2,9 +2,9 @@
  * authtok/session.h - sessions and refresh rotation.
  *
  * A session is one sign-in on one device. Its refresh token is replaced at each
- * use; the rule is "confirm by use" (authtok(3), section ROTATION), a
- * refinement of RFC 9700 section 4.14.2: a lost reply never signs an honest
- * client out, and a thief and the victim cannot both go on.
+ * use; the rule is "confirm by use" (authtok-rotation(7)), a refinement of
+ * RFC 9700 section 4.14.2: a lost reply never signs an honest client out, and a
+ * thief and the victim cannot both go on.
  */
 #ifndef AUTHTOK_SESSION_H
 #define AUTHTOK_SESSION_H
@@ -184,7 +184,8 @@ enum authtok_err authtok_signout(const struct authtok_sessions *sessions,
  * Bring the engine's revocation set up to date with the store: what other
  * processes did is known afterwards. Call it at start, before the first verify,
  * and then every second. The services call it after what they do themselves.
- * OK without a set. Any thread. Errors: EINVAL, ENOMEM, ESTORE, EBUSY.
+ * OK without a set. Any thread. Errors: EINVAL (also a store of another
+ * AUTHTOK_STORE_VERSION), ENOMEM, ESTORE, EBUSY.
  */
 enum authtok_err authtok_revocations_pull(
     const struct authtok *engine, const struct authtok_store *store);

@@ -19,9 +19,11 @@ extern "C" {
  * must not use its parent's. The store starts one thread, which copies SQLite's
  * log into the database and takes no signals; authtok_store_close ends it.
  * On failure a sentence that names the file and the cause goes into why
- * (why_len bytes; NULL: nowhere); "" for a NULL argument. Errors: EINVAL, ENOMEM
- * (also: no thread), ENOTSUP (a SQLite without threads, or not a database of
- * ours), ENEWER (the schema is newer than this code), EBUSY, ESTORE.
+ * (why_len bytes; NULL: nowhere); "" for a NULL argument. Errors: EINVAL (also a
+ * path that is empty or begins with ':' or "file:"), ENOMEM (also: no thread),
+ * ENOTSUP (a SQLite without threads or before 3.37, not a database of ours, or a
+ * file system without shared memory), ENEWER (the schema is newer than this
+ * code), EBUSY, ESTORE.
  */
 enum authtok_err authtok_store_sqlite(const char *path,
     struct authtok_store **ret_store, char *why, size_t why_len);

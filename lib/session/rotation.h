@@ -1,6 +1,6 @@
 /*
  * The rotation rule, "confirm by use", as one pure function: no I/O, no crypto,
- * no clock. authtok(3), section ROTATION, is its prose, a walk of its whole state space
+ * no clock. authtok-rotation(7) is its prose, a walk of its whole state space
  * under tests/model its proof.
  */
 #ifndef AT_SESSION_ROTATION_H

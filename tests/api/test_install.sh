@@ -1,6 +1,7 @@
 #!/bin/sh
-# Install into a scratch prefix, then do what a user does: compile a ten-line
-# program by pkg-config, against the shared and the static library, and run it.
+# Install into a scratch prefix, then do what a user does: look each function up
+# in the manual, compile a ten-line program by pkg-config, against the shared and
+# the static library, and run it. What is uninstalled is gone.
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -16,6 +17,23 @@ run() {
 		share/man/man5/authd.conf.5 share/man/man8/authctl.8; do
 		[ -e "$tmp/stage/opt/authtok/$f" ] || { echo "missing: $f"; return 1; }
 	done
+
+	# man finds a page by its file: one for each function, that has its name
+	m="$tmp/stage/opt/authtok/share/man"
+	# shellcheck disable=SC2013 # one word a line
+	for symbol in $(cat lib/*.sym); do
+		sed -n '/^\.Sh NAME/,/^\.Nd/p' "$m/man3/$symbol.3" |
+			grep -qE "^\.Nm $symbol( |\$)" ||
+			{ echo "no manual page of $symbol"; return 1; }
+	done
+	if command -v man >/dev/null 2>&1; then
+		man -M "$m" -w 3 authtok_signin >/dev/null ||
+			{ echo "man does not find authtok_signin"; return 1; }
+	fi
+	"$MAKE" -s uninstall PREFIX=/opt/authtok DESTDIR="$tmp/stage" \
+		>"$tmp/log" 2>&1 || { cat "$tmp/log"; return 1; }
+	left=$(find "$tmp/stage" ! -type d)
+	[ -z "$left" ] || { echo "left behind: $left"; return 1; }
 
 	"$MAKE" -s install-files PREFIX="$tmp/usr" BUILD="$BUILD" CC="$CC" \
 		VARIANT="${VARIANT:-release}" >"$tmp/log" 2>&1 ||
