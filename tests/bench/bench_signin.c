@@ -17,15 +17,15 @@
 #include "bench/bench.h"
 #include "bench/load.h"
 
-#define PASSWORD   "correct horse bench"
-#define CLIENTS    16
-#define TURNS      7
-#define TURN       64 /* sign-ins, or hashes */
-#define PACED      300
-#define PACE_US    3000
-#define WARM_TURNS 5
-#define THREADS    64
-#define BODY_USER  "{\"username\":\"bench\",\"password\":\"" PASSWORD "\"}"
+#define PASSWORD    "correct horse bench"
+#define WARM_TURNS  6
+#define CLIENTS     16
+#define TURNS       7
+#define TURN        64 /* sign-ins, or hashes */
+#define PACED       300
+#define PACE_US     3000
+#define REFRESH_MAX 512
+#define BODY_USER   "{\"username\":\"bench\",\"password\":\"" PASSWORD "\"}"
 
 static char hash[crypto_pwhash_STRBYTES];
 
@@ -137,11 +137,11 @@ bench_rate(const struct load_server *server)
 	double ours[TURNS], bare[TURNS], warm;
 	struct bench_ratio r;
 
-	/* until each thread has touched its stack and its share of the heap:
-	 * the same ones again would leave some of them fresh */
+	/* until each of the few threads has touched its stack and its share of
+	 * the heap */
 	for (int i = 0; i < WARM_TURNS; i++) {
 		load_open(&load);
-		load_run(&load, TURN);
+		load_run(&load, 2 * CLIENTS);
 		load_close(&load);
 	}
 	load_open(&load);
@@ -166,10 +166,10 @@ bench_rate(const struct load_server *server)
 	    .must = 0.95,
 	    .aim = 0.99,
 	    .at_least = true });
-	bench_row(&(struct bench_row){ .what = "resident, after a storm",
+	bench_row(&(struct bench_row){ .what = "resident, after more storms",
 	    .figure = load_memory_kib(server, "VmRSS:") / 1024,
 	    .unit = "MiB",
-	    .floor_name = "warm",
+	    .floor_name = "one",
 	    .floor = warm,
 	    .ratio = load_memory_kib(server, "VmRSS:") / 1024 / warm,
 	    .must = 1.05,
@@ -225,8 +225,8 @@ paced_p99(struct paced *paced)
 		}
 		bench_check(status == 200);
 		if (paced->refresh != NULL)
-			load_member(
-			    answer, "refreshToken", paced->refresh, 512);
+			load_member(answer, "refreshToken", paced->refresh,
+			    REFRESH_MAX);
 		usleep(PACE_US);
 	}
 	close(fd);
@@ -279,10 +279,33 @@ bench_storm(const struct load_server *server, char *refresh)
 	load_end(&bare, SIGKILL);
 }
 
+/* A server with one user, who is signed in. */
+static void
+begin(struct load_server *server, const char *members, char *ret_refresh)
+{
+	char answer[LOAD_ANSWER_MAX];
+
+	load_authd(server, members);
+	post(server->port, "/api/auth/signup",
+	    "{\"username\":\"bench\",\"email\":\"bench@example.org\","
+	    "\"password\":\"" PASSWORD "\"}",
+	    answer, sizeof(answer));
+	post(server->port, "/api/auth/signin", BODY_USER, answer,
+	    sizeof(answer));
+	load_member(answer, "refreshToken", ret_refresh, REFRESH_MAX);
+}
+
+static void
+end(struct load_server *server)
+{
+	load_end(server, SIGTERM);
+	load_remove(server);
+}
+
 int
 main(int argc, char **argv)
 {
-	char answer[LOAD_ANSWER_MAX], refresh[512];
+	char refresh[REFRESH_MAX];
 	struct load_server server;
 
 	bench_begin("signin", argc, argv);
@@ -290,19 +313,16 @@ main(int argc, char **argv)
 	bench_check(
 	    crypto_pwhash_str_alg(hash, PASSWORD, strlen(PASSWORD), 2,
 		(size_t)19456 * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0);
-	load_authd(&server, "\"maxSessionsPerUser\": 0");
-	post(server.port, "/api/auth/signup",
-	    "{\"username\":\"bench\",\"email\":\"bench@example.org\","
-	    "\"password\":\"" PASSWORD "\"}",
-	    answer, sizeof(answer));
-	post(
-	    server.port, "/api/auth/signin", BODY_USER, answer, sizeof(answer));
-	load_member(answer, "refreshToken", refresh, sizeof(refresh));
-	if (bench_wanted("rate"))
+	if (bench_wanted("rate")) {
+		begin(&server, "\"maxSessionsPerUser\": 0, \"threads\": 28",
+		    refresh);
 		bench_rate(&server);
-	if (bench_wanted("storm"))
+		end(&server);
+	}
+	if (bench_wanted("storm")) {
+		begin(&server, "\"maxSessionsPerUser\": 0", refresh);
 		bench_storm(&server, refresh);
-	load_end(&server, SIGTERM);
-	load_remove(&server);
+		end(&server);
+	}
 	return bench_end();
 }
