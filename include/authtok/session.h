@@ -150,8 +150,10 @@ enum authtok_err authtok_session_revoke(const struct authtok_sessions *sessions,
     int64_t user_id, const uint8_t *sid, const struct authtok_client *client);
 
 /*
- * End the live sessions of a user but keep (NULL: all). *ret_count, when not
- * NULL, is how many. Durable and in the set as above. After a failure they may
+ * End the live sessions of a user but keep. keep NULL: all, and the epoch rises,
+ * so that also access tokens die whose session the store does not know: it may
+ * have been set back to a backup. *ret_count, when not NULL, is how many.
+ * Durable and in the set as above. After a failure they may
  * have been ended all the same; asking again brings the rest about.
  * Errors: EINVAL, ESTORE, EBUSY, ENOMEM, ECRYPTO.
  */

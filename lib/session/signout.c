@@ -8,8 +8,6 @@
 
 #include <openssl/crypto.h>
 
-#define EPOCH_MAX (INT64_C(1) << 53)
-
 struct signout {
 	enum authtok_scope scope;
 	int64_t user_id;
@@ -64,10 +62,9 @@ raise_epoch(const struct authtok_sessions *s, const struct signout *out,
 	err = store->ops->user_find(store->ctx, out->user_id, user);
 	if (err != AUTHTOK_OK)
 		return err;
-	/* an epoch that cannot be raised would leave the old tokens good */
-	if (user->epoch < 0 || user->epoch >= EPOCH_MAX)
+	user->epoch = authtok_epoch_next(user->epoch, out->act.act.now);
+	if (user->epoch == 0)
 		return AUTHTOK_ESTORE;
-	user->epoch++;
 	return store->ops->user_update(
 	    store->ctx, user, AUTHTOK_END_ALL, NULL, &out->act.act);
 }

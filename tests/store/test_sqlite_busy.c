@@ -163,8 +163,7 @@ START_TEST(test_levels_of_durability)
 	AFTER(2, session_revoke, session.sid, &at_noon);
 	AFTER(2, session_revoke_user, id, NULL, &at_noon, &count);
 	AFTER(2, session_delete, session.sid, 0, 0);
-	user.id = id;
-	user.version = 1;
+	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
 	AFTER(2, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
 	AFTER(1, purge, UNTIL, 0, 9, &count);
 	AFTER(2, user_delete, id, &at_noon);
