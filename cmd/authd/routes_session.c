@@ -65,73 +65,47 @@ answer_signout(struct call *call, enum authtok_err err)
 	reply_static(call, "{\"message\":\"Signed out\"}");
 }
 
-/* False: the token is dead or not genuine, and nothing is answered. */
-static bool
-signout_by_refresh(struct call *call, const struct signout *out)
-{
-	const struct authtok_client client = part_client(call);
-	enum authtok_err err = authtok_signout(call->app->sessions, out->scope,
-	    NULL, out->refresh, strlen(out->refresh), &client);
-
-	if (authtok_err_class(err) == AUTHTOK_CLASS_DENIED)
-		return false;
-	answer_signout(call, err);
-	return true;
-}
-
 /*
- * False: the token is not good, *ret_err says why, and nothing is answered. One
- * that was revoked, by a change of roles perhaps, still ends its own session.
+ * The claims of the access token, if there is a good one, else *ret_slot is NULL
+ * and the answer says why. One that was revoked, by a change of roles perhaps,
+ * still ends its own session.
  */
-static bool
-signout_by_access(
-    struct call *call, const struct signout *out, enum authtok_err *ret_err)
+static enum authtok_err
+signout_claims(
+    struct call *call, const struct signout *out, struct app_slot **ret_slot)
 {
-	const struct authtok_client client = part_client(call);
 	const struct authtok *engine = out->scope == AUTHTOK_LOCAL
 	    ? call->app->unrevoked
 	    : call->app->engine;
-	struct app_slot *slot;
 
-	*ret_err = AUTHTOK_EFORMAT;
-	if (out->found == ACCESS_ONE)
-		*ret_err = access_verify(call, engine, &out->access, &slot);
-	if (*ret_err != AUTHTOK_OK)
-		return false;
-	*ret_err = authtok_signout(
-	    call->app->sessions, out->scope, slot->claims, NULL, 0, &client);
-	app_give_claims(call->app, slot);
-	/* a token without a session, from elsewhere */
-	if (*ret_err == AUTHTOK_ECLAIM)
-		return false;
-	answer_signout(call, *ret_err);
-	return true;
+	*ret_slot = NULL;
+	if (out->found != ACCESS_ONE)
+		return AUTHTOK_EFORMAT;
+	return access_verify(call, engine, &out->access, ret_slot);
 }
 
 /*
  * Both tokens may come, for front ends send the access token with everything.
- * What they are good for differs: the refresh token names the session that the
- * client is about to forget; the access token is the better proof for more. When
- * one is good for nothing the other is tried. When both are, a client that only
- * wants to forget its own session is as good as done; one that asked for more
- * must know.
+ * When neither is good, a client that only wants to forget its own session is as
+ * good as done; one that asked for more must know.
  */
 static void
 signout(struct call *call, const struct signout *out)
 {
-	bool refresh_first =
-	    out->scope == AUTHTOK_LOCAL || out->found == ACCESS_NONE;
-	enum authtok_err err;
+	const struct authtok_client client = part_client(call);
+	struct app_slot *slot;
+	enum authtok_err err = signout_claims(call, out, &slot);
 
-	if (out->refresh != NULL && refresh_first &&
-	    signout_by_refresh(call, out))
-		return;
-	if (signout_by_access(call, out, &err))
-		return;
-	if (out->refresh == NULL)
+	if (slot != NULL || out->refresh != NULL)
+		err = authtok_signout(call->app->sessions, out->scope,
+		    slot != NULL ? slot->claims : NULL, out->refresh,
+		    out->refresh != NULL ? strlen(out->refresh) : 0, &client);
+	if (slot != NULL)
+		app_give_claims(call->app, slot);
+	if (out->refresh == NULL && err != AUTHTOK_OK)
 		access_refuse(call, &out->access, err);
-	else if (!refresh_first && signout_by_refresh(call, out))
-		return;
+	else if (authtok_err_class(err) != AUTHTOK_CLASS_DENIED)
+		answer_signout(call, err);
 	else if (out->scope == AUTHTOK_LOCAL)
 		answer_signout(call, AUTHTOK_OK);
 	else

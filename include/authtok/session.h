@@ -169,10 +169,13 @@ enum authtok_scope {
 };
 
 /*
- * Sign out by an access token that was just verified (claims), or, when claims
- * is NULL, by a refresh token of len bytes. A refresh token that would be
- * accepted (R1, R2, R3, R5) may end others; any other genuine one ends its own
- * session only, whatever the scope. What is dead already is OK.
+ * Sign out by an access token that was just verified (claims), by a refresh
+ * token of len bytes, or by both: one of them may be NULL. A refresh token that
+ * would be accepted (R1, R2, R3, R5) may end others; any other genuine one ends
+ * its own session only, whatever the scope. Of both, AUTHTOK_LOCAL takes the
+ * refresh token's session, or the claims' when the former is not live or the
+ * token not genuine; the other scopes take the claims. What is dead already is
+ * OK.
  * Durable and in the set as above; after a failure ask again, as above. client
  * may be NULL.
  * Errors: EINVAL, EFORMAT, EKEY, ESIG (no genuine token of this system),

@@ -124,6 +124,28 @@ START_TEST(a_useless_refresh_token_hides_no_access_token)
 }
 END_TEST
 
+/* A genuine one, but of a session that has ended: another's, or its own. */
+START_TEST(a_dead_refresh_token_hides_no_access_token)
+{
+	struct pair p, q;
+
+	sign_up(&server, "ada");
+	sign_in(&server, "ada", &p);
+	sign_in(&server, "ada", &q);
+	sign_out(NULL, q.refresh, "local");
+	sign_out(p.access, q.refresh, "local");
+	is_out(&p);
+	/* both dead */
+	sign_out(p.access, q.refresh, "local");
+	/* both live, of two sessions: the one that could go on */
+	sign_in(&server, "ada", &p);
+	sign_in(&server, "ada", &q);
+	sign_out(p.access, q.refresh, "local");
+	is_out(&q);
+	is_in(&p);
+}
+END_TEST
+
 START_TEST(the_default_is_local)
 {
 	struct answer a;
@@ -442,6 +464,7 @@ main(void)
 {
 	const TTest *const tests[] = { local_ends_one_session,
 		a_useless_refresh_token_hides_no_access_token,
+		a_dead_refresh_token_hides_no_access_token,
 		the_default_is_local, others_and_global,
 		more_than_ones_own_needs_a_good_token, wrong_words,
 		a_revoked_access_token_still_ends_its_session,
