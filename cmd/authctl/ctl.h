@@ -1,6 +1,6 @@
 /*
  * authctl: what its files share. The library by its public headers, and how
- * authd reads its configuration; nothing else of authd.
+ * authd reads its configuration and lists sessions; nothing else of authd.
  */
 #ifndef AUTHCTL_CTL_H
 #define AUTHCTL_CTL_H

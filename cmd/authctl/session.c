@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "authctl/ctl.h"
+#include "authd/recent.h"
 
-#define PAGE        64  /* sessions read at a time */
 #define PURGE_BATCH 500 /* rows removed in one step */
 
 static void
@@ -27,29 +27,23 @@ print_session(const struct authtok_session *session)
 static int
 session_list(const struct ctl *ctl, const char *which)
 {
-	struct authtok_session *page = calloc(PAGE, sizeof(*page));
-	enum authtok_err err = AUTHTOK_ENOMEM;
-	uint8_t last[AUTHTOK_SID_LEN];
-	const uint8_t *after = NULL;
+	struct recent recent;
 	struct authtok_user user;
-	size_t count = PAGE, i;
+	enum authtok_err err;
 	int status = ctl_find_user(ctl, which, &user);
 
-	while (status == CTL_OK && page != NULL && count == PAGE) {
-		err = authtok_session_list(
-		    ctl->sessions, user.id, after, page, PAGE, &count);
-		if (err != AUTHTOK_OK)
-			break;
-		for (i = 0; i < count; i++)
-			print_session(&page[i]);
-		if (count > 0)
-			memcpy(last, page[count - 1].sid, sizeof(last));
-		after = last;
-	}
-	free(page);
 	if (status != CTL_OK)
 		return status;
-	return err == AUTHTOK_OK ? ctl_finish() : ctl_failed(err, which);
+	err = recent_sessions(ctl->sessions, user.id, &recent);
+	if (err != AUTHTOK_OK)
+		return ctl_failed(err, which);
+	for (size_t i = 0; i < recent.count; i++)
+		print_session(&recent.list[i]);
+	if (recent.count < recent.total)
+		ctl_say("%s has %zu sessions: these are the %zu used last",
+		    which, recent.total, recent.count);
+	recent_free(&recent);
+	return ctl_finish();
 }
 
 static int

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "authd/access.h"
+#include "authd/recent.h"
 #include "authd/routes_parts.h"
 
-#define LISTED_MAX   1000 /* sessions shown */
 #define SESSION_SIZE 2304 /* bytes of one session as JSON, at most */
 #define ME_SIZE      4096
 
@@ -127,15 +127,6 @@ route_signout(struct call *call)
 
 /* ---- sessions ----------------------------------------------------------- */
 
-static int
-newest_first(const void *a, const void *b)
-{
-	const struct authtok_session *x = a, *y = b;
-
-	return (x->rotated_at < y->rotated_at) -
-	    (x->rotated_at > y->rotated_at);
-}
-
 static void
 add_session(struct text *text, const struct authtok_session *session,
     const uint8_t *current)
@@ -158,10 +149,10 @@ add_session(struct text *text, const struct authtok_session *session,
 }
 
 static void
-send_sessions(struct call *call, struct authtok_session *list, size_t count,
-    const uint8_t *current)
+send_sessions(
+    struct call *call, const struct recent *recent, const uint8_t *current)
 {
-	size_t size = count * SESSION_SIZE + 16;
+	size_t size = recent->count * SESSION_SIZE + 16;
 	char *memory = malloc(size);
 	struct text text;
 
@@ -169,12 +160,11 @@ send_sessions(struct call *call, struct authtok_session *list, size_t count,
 		reply_fail_system(call, AUTHTOK_ENOMEM, 0);
 		return;
 	}
-	qsort(list, count, sizeof(*list), newest_first);
 	text_init(&text, memory, size);
 	text_add(&text, "[");
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < recent->count; i++) {
 		text_add(&text, i > 0 ? "," : "");
-		add_session(&text, &list[i], current);
+		add_session(&text, &recent->list[i], current);
 	}
 	text_add(&text, "]");
 	part_send(call, &text);
@@ -183,23 +173,20 @@ send_sessions(struct call *call, struct authtok_session *list, size_t count,
 void
 route_sessions(struct call *call)
 {
-	struct authtok_session *list;
-	enum authtok_err err = AUTHTOK_ENOMEM;
 	struct app_slot *slot;
-	size_t count;
+	struct recent recent;
+	enum authtok_err err;
 
 	if (!access_enter(call, &slot))
 		return;
-	list = calloc(LISTED_MAX, sizeof(*list));
-	if (list != NULL)
-		err = authtok_session_list(call->app->sessions, call->user_id,
-		    NULL, list, LISTED_MAX, &count);
-	if (err == AUTHTOK_OK)
+	err = recent_sessions(call->app->sessions, call->user_id, &recent);
+	if (err == AUTHTOK_OK) {
 		send_sessions(
-		    call, list, count, authtok_claims_session(slot->claims));
-	else
+		    call, &recent, authtok_claims_session(slot->claims));
+		recent_free(&recent);
+	} else {
 		reply_fail_system(call, err, 0);
-	free(list);
+	}
 	app_give_claims(call->app, slot);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <ftw.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,40 @@ START_TEST(nothing_is_there)
 }
 END_TEST
 
+/* Many at once, behind authctl's back: n was used n seconds ago. */
+static void
+add_sessions(unsigned count)
+{
+	char path[64], sql[1024];
+	sqlite3 *db;
+
+	path_of("authd.db", path, sizeof(path));
+	snprintf(sql, sizeof(sql),
+	    "WITH RECURSIVE s (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s"
+	    " WHERE n < %u) INSERT INTO sessions (user_id, created_at,"
+	    " expires_at, revoked_at, rotated_at, sid, seed, rotation, address,"
+	    " agent) SELECT 1, 1, unixepoch() + 9000, 0, unixepoch() - n,"
+	    " randomblob(16), zeroblob(16), zeroblob(121), '', 'n' || n FROM s",
+	    count - 1);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK,
+	    "%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+START_TEST(the_last_used_are_listed)
+{
+	add_ann();
+	add_sessions(1203);
+	ck_assert_int_eq(ctl("session list ann >list 2>note; cat note"), 0);
+	ck_assert_str_eq(output,
+	    "authctl: ann has 1203 sessions: these are the 1000 used last\n");
+	ck_assert_int_eq(ctl("--version >/dev/null; cut -f5 list >got; "
+			     "seq -f n%g 0 999 | cmp got -"),
+	    0);
+}
+END_TEST
+
 START_TEST(acts_are_chained)
 {
 	add_ann();
@@ -155,6 +190,7 @@ main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, wrong_words_are_usage);
 	tcase_add_test(tcase, nothing_is_there);
+	tcase_add_test(tcase, the_last_used_are_listed);
 	tcase_add_test(tcase, acts_are_chained);
 	tcase_add_test(tcase, no_keys_no_acts);
 	suite_add_tcase(suite, tcase);

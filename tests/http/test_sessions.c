@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SIGNOUT     "/api/auth/signout"
 #define SESSIONS    "/api/auth/sessions"
@@ -294,6 +295,32 @@ START_TEST(sessions_are_listed)
 }
 END_TEST
 
+START_TEST(the_last_used_is_first)
+{
+	struct answer a;
+	struct pair p[4];
+	char sid[4][40];
+	const char *at;
+	int i;
+
+	sign_up(&server, "guy");
+	for (i = 0; i < 4; i++) {
+		sign_in(&server, "guy", &p[i]);
+		session_of(&p[i], sid[i]);
+	}
+	for (i = 3; i >= 0; i--) {
+		sleep(1); /* times are whole seconds */
+		refresh_ok(&server, p[i].refresh, NULL, "rotated", &p[i]);
+	}
+	get(&a, &server, SESSIONS, p[0].access);
+	has_status(&a, 200);
+	for (at = a.body, i = 0; i < 4; i++) {
+		at = strstr(at, sid[i]);
+		ck_assert_msg(at != NULL, "%d: %s", i, a.body);
+	}
+}
+END_TEST
+
 START_TEST(one_session_is_ended)
 {
 	struct answer a;
@@ -468,9 +495,10 @@ main(void)
 		the_default_is_local, others_and_global,
 		more_than_ones_own_needs_a_good_token, wrong_words,
 		a_revoked_access_token_still_ends_its_session,
-		sessions_are_listed, one_session_is_ended, methods_and_cors,
-		the_password_is_changed, sessions_may_be_kept,
-		guessing_the_password_is_throttled, who_i_am, NULL };
+		sessions_are_listed, the_last_used_is_first,
+		one_session_is_ended, methods_and_cors, the_password_is_changed,
+		sessions_may_be_kept, guessing_the_password_is_throttled,
+		who_i_am, NULL };
 
 	return run_tests("sessions", setup, teardown, tests);
 }
