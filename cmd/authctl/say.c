@@ -126,5 +126,11 @@ ctl_value_of(const char *name, int argc, char **argv, int *i)
 		return NULL;
 	if (word[len] == '=')
 		return word + len + 1;
-	return word[len] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+	if (word[len] != '\0')
+		return NULL;
+	if (*i + 1 >= argc) {
+		ctl_say("%s needs a value", name);
+		exit(CTL_USAGE);
+	}
+	return argv[++*i];
 }

@@ -76,7 +76,13 @@ START_TEST(wrong_words_are_usage)
 	static const char *const words[] = { "session", "session list",
 		"session revoke", "session revoke xyz ann",
 		"session revoke --user", "session list ann bob",
-		"session explode ann", "audit", "audit explode",
+		"session explode ann",
+		"session revoke --keep 00112233445566778899aabbccddeeff",
+		"session revoke --user ann --keep",
+		"session revoke --user ann --keep 0011",
+		"session revoke --user ann 00112233445566778899aabbccddeeff",
+		"session list ann --keep 00112233445566778899aabbccddeeff",
+		"session list --user ann", "audit", "audit explode",
 		"audit list --after x", "audit list --limit 0",
 		"audit list --limit=-1", "audit verify --head 1",
 		"audit verify --head 1:zz", "audit export", "audit export f",
@@ -149,6 +155,44 @@ START_TEST(the_last_used_are_listed)
 }
 END_TEST
 
+/* The twin of the scope others. */
+START_TEST(all_but_one_are_ended)
+{
+	char words[160], sid[40] = "";
+
+	add_ann();
+	ck_assert_int_eq(ctl("user add bob --email bob@example.org >bob"), 0);
+	add_sessions(7);
+	ck_assert_int_eq(ctl("session list ann | sed -n 4p | cut -f1"), 0);
+	ck_assert_uint_eq(strlen(output), 33);
+	memcpy(sid, output, 32);
+	/* not one of his: nothing must end */
+	snprintf(
+	    words, sizeof(words), "session revoke --user bob --keep %s", sid);
+	ck_assert_int_eq(ctl(words), 1);
+	ck_assert_ptr_nonnull(strstr(output, "no such session of bob"));
+	ck_assert_int_eq(ctl("session revoke --user ann"
+			     " --keep 00000000000000000000000000000000"),
+	    1);
+	ck_assert_ptr_nonnull(strstr(output, "no such session of ann"));
+	ck_assert_int_eq(ctl("session list ann | wc -l"), 0);
+	ck_assert_str_eq(output, "7\n");
+	snprintf(
+	    words, sizeof(words), "session revoke --keep=%s --user ann", sid);
+	ck_assert_int_eq(ctl(words), 0);
+	ck_assert_str_eq(output, "6 ended\n");
+	ck_assert_int_eq(ctl("session list ann | cut -f1"), 0);
+	ck_assert_int_eq(strncmp(output, sid, 32), 0);
+	ck_assert_uint_eq(strlen(output), 33);
+	/* ended: it cannot be kept */
+	snprintf(words, sizeof(words), "session revoke %s", sid);
+	ck_assert_int_eq(ctl(words), 0);
+	snprintf(
+	    words, sizeof(words), "session revoke --user ann --keep %s", sid);
+	ck_assert_int_eq(ctl(words), 1);
+}
+END_TEST
+
 START_TEST(acts_are_chained)
 {
 	add_ann();
@@ -191,6 +235,7 @@ main(void)
 	tcase_add_test(tcase, wrong_words_are_usage);
 	tcase_add_test(tcase, nothing_is_there);
 	tcase_add_test(tcase, the_last_used_are_listed);
+	tcase_add_test(tcase, all_but_one_are_ended);
 	tcase_add_test(tcase, acts_are_chained);
 	tcase_add_test(tcase, no_keys_no_acts);
 	suite_add_tcase(suite, tcase);
