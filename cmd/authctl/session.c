@@ -126,26 +126,38 @@ session_revoke(const struct ctl *ctl, const struct words *words)
 				   : revoke_one(ctl, words);
 }
 
+/* Once each. */
+static bool
+take_option(struct words *words, int argc, char **argv, int *i)
+{
+	const struct {
+		const char *name, **to;
+	} options[] = { { "--user", &words->user },
+		{ "--keep", &words->keep } };
+	const char *value = NULL;
+	size_t n;
+
+	for (n = 0; n < 2; n++) {
+		value = ctl_value_of(options[n].name, argc, argv, i);
+		if (value != NULL)
+			break;
+	}
+	if (value == NULL || *options[n].to != NULL)
+		return false;
+	*options[n].to = value;
+	return true;
+}
+
 static bool
 take(bool revokes, struct words *words, int argc, char **argv, int *i)
 {
-	const char *word = argv[*i], *value;
+	const char *word = argv[*i];
 	bool option = word[0] == '-' && !words->rest;
 
 	if (option && strcmp(word, "--") == 0)
 		return words->rest = true;
-	value =
-	    option && revokes ? ctl_value_of("--user", argc, argv, i) : NULL;
-	if (value != NULL) {
-		words->user = value;
+	if (option && revokes && take_option(words, argc, argv, i))
 		return true;
-	}
-	value =
-	    option && revokes ? ctl_value_of("--keep", argc, argv, i) : NULL;
-	if (value != NULL) {
-		words->keep = value;
-		return true;
-	}
 	if (option || words->plain != NULL) {
 		ctl_say("session %s: unexpected %s",
 		    revokes ? "revoke" : "list", word);
@@ -163,18 +175,19 @@ complete(bool revokes, struct words *words)
 
 	if (!revokes && words->plain == NULL)
 		ctl_say("session list: which user?");
+	else if (words->keep != NULL && words->user == NULL)
+		ctl_say("session revoke: --keep needs --user USER");
 	else if (revokes && words->plain == NULL && words->user == NULL)
 		ctl_say("session revoke: which? ID, or --user USER");
 	else if (words->user != NULL && words->plain != NULL)
 		ctl_say("session revoke: unexpected %s beside --user: "
 			"to keep one session, --keep ID",
 		    words->plain);
-	else if (words->keep != NULL && words->user == NULL)
-		ctl_say("session revoke: --keep needs --user USER");
 	else if (revokes && id != NULL &&
 	    !ctl_parse_hex(id, words->id, sizeof(words->id)))
-		ctl_say(
-		    "%s: not the id of a session: 32 hexadecimal digits", id);
+		ctl_say("\"%s\": not the id of a session, "
+			"which is 32 hexadecimal digits",
+		    id);
 	else
 		return true;
 	return false;

@@ -101,6 +101,56 @@ START_TEST(wrong_words_are_usage)
 }
 END_TEST
 
+/* Whoever mistyped can see where. */
+START_TEST(what_is_wrong_is_named)
+{
+	static const struct {
+		const char *words, *said;
+	} cases[] = {
+		{ "session", "session: list or revoke?" },
+		{ "session explode", "session: unknown command explode" },
+		{ "session list", "session list: which user?" },
+		{ "session list ann bob", "session list: unexpected bob" },
+		{ "session list --user ann", "unexpected --user" },
+		{ "session list ''", "\"\": no such user" },
+		{ "session list '#x'", "#x: not an id" },
+		{ "session revoke", "which? ID, or --user USER" },
+		{ "session revoke --user", "--user needs a value" },
+		{ "session revoke --user ann --keep", "--keep needs a value" },
+		{ "session revoke --keep 00", "--keep needs --user USER" },
+		{ "session revoke --user ann --keep 00",
+		    "\"00\": not the id of a session" },
+		{ "session revoke ''", "\"\": not the id of a session" },
+		{ "session revoke --user ann 00", "unexpected 00" },
+		{ "session revoke --user ann --user bob", "unexpected" },
+		{ "user add bob", "user add needs --email" },
+		{ "user add bob --email", "--email needs a value" },
+		{ "user add bob --email a@b.c --email d@e.f", "one --email" },
+		{ "user add bob --email nope", "nope: not an e-mail address" },
+		{ "user add bob --email ann@example.org",
+		    "ann@example.org: the e-mail address is taken" },
+		{ "user add 'b b' --email a@b.c",
+		    "b b: a user name is 1 to 64" },
+		{ "user add '' --email a@b.c", "\"\": a user name is 1 to 64" },
+		{ "user add bob --email a@b.c --role ''",
+		    "no such role: \"\"" },
+		{ "user roles ann user,", "no such role: \"\"" },
+		{ "user passwd ann --hash", "ann: not a password hash" },
+		{ "user passwd ann --hush", "unexpected --hush" },
+		{ "--store foo user list", "authctl: --store: must be" },
+		{ "user passwd ann --hash < /dev/null", "no password hash" },
+		{ "user frob", "unknown command frob" },
+	};
+
+	add_ann();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert_msg(ctl(cases[i].words) != 0, "%s", cases[i].words);
+		ck_assert_msg(strstr(output, cases[i].said) != NULL, "%s: %s",
+		    cases[i].words, output);
+	}
+}
+END_TEST
+
 START_TEST(nothing_is_there)
 {
 	ck_assert_int_eq(ctl("session list ann"), 1); /* no database */
@@ -233,6 +283,7 @@ main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, wrong_words_are_usage);
+	tcase_add_test(tcase, what_is_wrong_is_named);
 	tcase_add_test(tcase, nothing_is_there);
 	tcase_add_test(tcase, the_last_used_are_listed);
 	tcase_add_test(tcase, all_but_one_are_ended);
