@@ -131,6 +131,16 @@ enum authtok_err authtok_session_refresh(
     enum authtok_outcome *ret_outcome, struct authtok_tokens *ret_tokens);
 
 /*
+ * Whose a genuine refresh token of len bytes is, whatever became of its session:
+ * for logs. Nothing is decided and nothing changes.
+ * Errors: EINVAL, EFORMAT, EKEY, ESIG (as above), EUNKNOWN (the session is gone),
+ * ECRYPTO, ESTORE, EBUSY.
+ */
+enum authtok_err authtok_session_identify(
+    const struct authtok_sessions *sessions, const char *token, size_t len,
+    uint8_t ret_sid[AUTHTOK_SID_LEN], int64_t *ret_user_id);
+
+/*
  * The live sessions (not revoked, not expired) of a user, with sid > after
  * (NULL: from the first), up to cap, fewer only when there are no more; seeds
  * and retry keys are zeroed. On failure ret_sessions may have been written to.

@@ -23,6 +23,14 @@ for ref in $(sed -nE 's/^\.Xr (auth[a-z.-]+) ([0-9]).*/\1.\2/p' man/*.[1-9] |
 	sort -u); do
 	[ -e "man/$ref" ] || { echo "no such page: $ref"; rc=1; }
 done
+# every event of the log has its paragraph
+for event in $(cat cmd/authd/*.c | tr -d '\n' | grep -oE \
+	'(log_event\([^"]*"[a-z]+",|part_log\(call,|log_refresh\(call,)[[:space:]]*("[a-z_]+"|err == AUTHTOK_ESTORE \? "[a-z_]+" : "[a-z_]+")' |
+	sed -E 's/^[^"]*"(info|warn|error)"//' | grep -oE '"[a-z_]+"' |
+	tr -d '"' | sort -u); do
+	grep -qE "^\.It Li (.* , )?$event( ,|\$)" man/authd.8 ||
+		{ echo "authd.8 does not have the event $event"; rc=1; }
+done
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 for page in man/*.3; do

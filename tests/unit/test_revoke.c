@@ -320,6 +320,46 @@ START_TEST(after_a_restore_all_is_all)
 }
 END_TEST
 
+/* Whose token it is, used up or of a session that has ended. */
+START_TEST(a_genuine_token_names_its_session)
+{
+	static const uint8_t none[AUTHTOK_SID_LEN] = { 0 };
+	uint8_t sid[AUTHTOK_SID_LEN] = { 0 };
+	char text[AUTHTOK_REFRESH_LEN + 1];
+	int64_t user = 0;
+
+	memcpy(text, mine.refresh, sizeof(text));
+	text[AUTHTOK_REFRESH_LEN - 1] ^= 4;
+	ck_assert_int_eq(authtok_session_identify(w->sessions, text,
+			     AUTHTOK_REFRESH_LEN, sid, &user),
+	    AUTHTOK_ESIG);
+	ck_assert_int_eq(
+	    authtok_session_identify(w->sessions, "x", 1, sid, &user),
+	    AUTHTOK_EFORMAT);
+	ck_assert_int_eq(authtok_session_identify(NULL, mine.refresh,
+			     AUTHTOK_REFRESH_LEN, sid, &user),
+	    AUTHTOK_EINVAL);
+	ck_assert_int_eq(
+	    authtok_session_identify(w->sessions, NULL, 0, sid, &user),
+	    AUTHTOK_EINVAL);
+	world_break(w, WORLD_FIND, WORLD_BEFORE, AUTHTOK_EBUSY, 1, false);
+	ck_assert_int_eq(authtok_session_identify(w->sessions, mine.refresh,
+			     AUTHTOK_REFRESH_LEN, sid, &user),
+	    AUTHTOK_EBUSY);
+	ck_assert_mem_eq(sid, none, sizeof(sid));
+	ck_assert_int_eq(user, 0);
+	ck_assert_int_eq(
+	    authtok_session_revoke(w->sessions, w->user.id, other.sid, NULL),
+	    AUTHTOK_OK);
+	ck_assert_int_eq(authtok_session_identify(w->sessions, other.refresh,
+			     AUTHTOK_REFRESH_LEN, sid, &user),
+	    AUTHTOK_OK);
+	ck_assert_mem_eq(sid, other.sid, sizeof(sid));
+	ck_assert_int_eq(user, w->user.id);
+	left(true, false);
+}
+END_TEST
+
 START_TEST(revoke_that_fails_is_told)
 {
 	size_t n = 77;
@@ -630,6 +670,7 @@ main(void)
 	tcase_add_test(tc, only_ones_own_live_session_is_revoked);
 	tcase_add_test(tc, after_revoke_user_their_access_tokens_are_dead);
 	tcase_add_loop_test(tc, after_a_restore_all_is_all, 0, 2);
+	tcase_add_test(tc, a_genuine_token_names_its_session);
 	tcase_add_test(tc, revoke_that_fails_is_told);
 	tcase_add_test(tc, revoke_of_a_known_session_needs_no_pull);
 	tcase_add_test(tc, revoke_without_a_record_does_nothing);
