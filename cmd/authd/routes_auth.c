@@ -59,7 +59,7 @@ refuse_role(
 static void
 refuse_signup(struct call *call, enum authtok_err err, const char *role)
 {
-	if (part_refuse_account(call, err))
+	if (part_refuse_account(call, err, "password"))
 		return;
 	if (err == AUTHTOK_ENOROLE)
 		refuse_role(call, FAIL_ROLE_UNKNOWN, "does not exist", role);

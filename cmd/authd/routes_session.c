@@ -274,7 +274,7 @@ refuse_password(struct call *call, enum authtok_err err, unsigned wait)
 		/* since the token was looked at */
 		access_of(call, &access);
 		access_refuse(call, &access, AUTHTOK_EREVOKED);
-	} else if (!part_refuse_account(call, err)) {
+	} else if (!part_refuse_account(call, err, "newPassword")) {
 		reply_fail_system(call, err, wait);
 	}
 }

@@ -386,6 +386,7 @@ START_TEST(the_password_is_changed)
 	    "\",\"newPassword\":\"" OTHER_PASSWORD "\"}";
 	struct answer a;
 	struct pair p, q;
+	char body[1200];
 
 	sign_up(&server, "joy");
 	sign_in(&server, "joy", &p);
@@ -398,7 +399,21 @@ START_TEST(the_password_is_changed)
 	is_error(&a, 403, "Invalid Password!");
 	with(&a, "POST", PASSWORD_AT, p.access,
 	    "{\"currentPassword\":\"" PASSWORD "\",\"newPassword\":\"x\"}");
-	is_error_about(&a, 400, "password");
+	is_error(&a, 400, "newPassword must be at least 8 bytes");
+	ck_assert_str_eq(text(&a, "code"), "password_too_short");
+	with(&a, "POST", PASSWORD_AT, p.access,
+	    "{\"currentPassword\":\"" PASSWORD
+	    "\",\"newPassword\":\"password1\"}");
+	is_error(&a, 400, "newPassword is too common");
+	snprintf(body, sizeof(body),
+	    "{\"currentPassword\":\"x\",\"newPassword\":\"%01025d\"}", 0);
+	with(&a, "POST", PASSWORD_AT, p.access, body);
+	is_error(&a, 400, "newPassword must be at most 1024 bytes");
+	ask(&a, &server, "POST", SIGNUP,
+	    "{\"username\":\"jim\",\"email\":\"jim@example.org\","
+	    "\"password\":\"x\"}",
+	    NULL);
+	is_error(&a, 400, "password must be at least 8 bytes");
 	with(&a, "POST", PASSWORD_AT, p.access, "{\"newPassword\":\"x\"}");
 	is_error_about(&a, 400, "currentPassword");
 	is_in(&p);
