@@ -67,9 +67,10 @@ NEED_authtok-conformance =
 
 AUTHD_SRC := $(sort $(wildcard cmd/authd/*.c))
 AUTHCTL_SRC := $(sort $(wildcard cmd/authctl/*.c))
-# what authctl shares with authd: how configuration and keys are read
+# what authctl shares with authd: how configuration and keys are read, and
+# sessions listed
 AUTHCTL_SHARED := $(addprefix cmd/authd/,config.c config_keys.c config_text.c \
-	keyfile.c keys.c net.c text.c)
+	keyfile.c keys.c net.c recent.c text.c)
 EXAMPLES := $(sort $(wildcard examples/*.c))
 HEADERS := include/authtok.h $(sort $(wildcard include/authtok/*.h))
 

@@ -21,7 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE 4200
+#define LINE  4200
+#define TRIES 30 /* of one refresh, some 11 seconds when answers come at once */
 
 struct state {
 	char base[LINE], access[LINE], refresh[LINE], key[LINE];
@@ -171,9 +172,27 @@ load_pair(const char *file, struct state *s)
 	return true;
 }
 
-/* 1: a newer pair is stored; 0: no answer; -1: the session is over. */
+/* What may be another by the next try: no answer, and these. */
+static bool
+may_get_better(long status)
+{
+	return status == 0 || status == 408 || status == 429 || status >= 500;
+}
+
+static void
+say(const struct reply *reply)
+{
+	if (reply->status == 0)
+		fprintf(stderr, "refresh failed: no answer\n");
+	else
+		fprintf(stderr, "refresh failed: status %ld: %s\n",
+		    reply->status, reply->body);
+}
+
+/* 1: a newer pair is stored; 0: to be tried again; -1: no use, and why is said.
+ * 403 means that the session is over; the others are no verdict on it. */
 static int
-attempt(CURL *curl, const char *file, struct state *s)
+attempt(CURL *curl, const char *file, struct state *s, bool last)
 {
 	char body[LINE + 32], header[LINE + 32];
 	struct reply reply;
@@ -181,27 +200,29 @@ attempt(CURL *curl, const char *file, struct state *s)
 	snprintf(body, sizeof(body), "{\"refreshToken\":\"%s\"}", s->refresh);
 	snprintf(header, sizeof(header), "Authtok-Retry-Key: %s", s->key);
 	request(curl, s->base, "/api/auth/refreshtoken", header, body, &reply);
-	/* 409, superseded: nobody but us has the store, so nothing newer is there */
-	if (reply.status == 403 || reply.status == 409 || reply.status == 400)
-		return -1;
-	if (reply.status != 200)
+	if (reply.status == 200 && take_tokens(&reply, s)) {
+		save(file, s);
+		return 1;
+	}
+	/* not 409, superseded: nobody but us has the store, so nothing newer is
+	 * there; 200 without tokens is no answer of ours */
+	if (!last && (may_get_better(reply.status) || reply.status == 200))
 		return 0;
-	if (!take_tokens(&reply, s))
-		return 0;
-	save(file, s);
-	return 1;
+	say(&reply);
+	return -1;
 }
 
 /*
- * 2. The same request, with the same key, until an answer comes; whoever waited
- * for the lock goes on from what is stored then. access is the token that was
+ * 2. The same request, with the same key, until an answer comes, or it is too
+ * long in coming: the pair stays stored for the next time. Whoever waited for
+ * the lock goes on from what is stored then. access is the token that was
  * seen to expire, or NULL: if another one is stored by now, that will do.
  */
 static bool
 refresh(CURL *curl, const char *file, const char *access)
 {
 	struct timespec wait = { 0, 1000000 };
-	int fd = lock(file), result = 0;
+	int fd = lock(file), result = 0, tries = 0;
 	struct state s;
 
 	if (!load_pair(file, &s))
@@ -209,7 +230,7 @@ refresh(CURL *curl, const char *file, const char *access)
 	else if (access != NULL && strcmp(access, s.access) != 0)
 		result = 1;
 	while (result == 0) {
-		result = attempt(curl, file, &s);
+		result = attempt(curl, file, &s, ++tries == TRIES);
 		if (result == 0)
 			nanosleep(&wait, NULL);
 		if (wait.tv_nsec < 500000000)

@@ -8,20 +8,17 @@
 export class SignedOut extends Error {}
 
 export class Client {
-	#base; #store; #pause; #running = null;
+	#base; #store; #pause; #tries; #running = null;
 
 	/* pause: milliseconds before the first retry, doubled up to 5 seconds */
-	constructor(base, store, pause = 200) {
-		this.#base = base;
-		this.#store = store;
-		this.#pause = pause;
+	constructor(base, store, pause = 200, tries = 12) {
+		[this.#base, this.#store, this.#pause, this.#tries] = [base, store, pause, tries];
 	}
 
 	async signIn(username, password) {
 		const reply = await this.#post('signin', { username, password });
-		const body = await reply.json();
-		if (!reply.ok) throw new Error(body.message);
-		const { accessToken, refreshToken } = body;
+		const { accessToken, refreshToken, message } = await reply.json();
+		if (!reply.ok) throw new Error(message);
 		await this.#store.update(() => ({ accessToken, refreshToken }));
 	}
 
@@ -30,8 +27,7 @@ export class Client {
 		for (let tries = 0; ; tries++) {
 			const state = await this.#store.update((s) => s);
 			if (!state) throw new SignedOut('not signed in');
-			const headers = { ...options.headers,
-				authorization: `Bearer ${state.accessToken}` };
+			const headers = { ...options.headers, authorization: `Bearer ${state.accessToken}` };
 			const reply = await fetch(this.#base + path, { ...options, headers });
 			if (reply.status !== 401 || tries > 0) return reply;
 			await this.refresh();
@@ -49,31 +45,35 @@ export class Client {
 		const sent = await this.#store.update((s) =>
 			s && { ...s, retryKey: s.retryKey ?? crypto.randomUUID() });
 		if (!sent) throw new SignedOut('not signed in');
-		for (let wait = this.#pause; !await this.#attempt(sent); wait = Math.min(2 * wait, 5000))
-			await new Promise((done) => setTimeout(done, wait));
+		for (let tries = 0, status; (status = await this.#attempt(sent)) !== null;) {
+			const hope = status >= 500 || [0, 200, 403, 408, 429].includes(status);
+			if (!hope || ++tries >= this.#tries) /* the pair is kept for another refresh */
+				throw new Error(`refresh failed: ${status ? `status ${status}` : 'no answer'}`);
+			await new Promise((done) =>
+				setTimeout(done, Math.min(this.#pause * 2 ** (tries - 1), 5000)));
+		}
 	}
 
-	/* True when it is decided: a newer pair is stored. */
+	/* Null when it is decided: a newer pair is stored. Else a status, 0 for no answer. */
 	async #attempt({ refreshToken, retryKey }) {
 		const mine = (s) => s?.refreshToken === refreshToken;
+		let status = 0;
 		try {
-			const reply = await this.#post('refreshtoken', { refreshToken },
-				{ 'authtok-retry-key': retryKey });
+			const reply = await this.#post('refreshtoken', { refreshToken }, retryKey);
+			status = reply.status;
 			const { accessToken, refreshToken: next } = await reply.json();
-			if (reply.ok) /* compare and set: a late reply changes nothing */
-				await this.#store.update((s) =>
-					mine(s) ? { accessToken, refreshToken: next } : s);
-			else if (reply.status === 403)
-				await this.#store.update((s) => mine(s) ? null : s);
+			/* compare and set: a late reply changes nothing */
+			if (status === 403 || reply.ok && next) await this.#store.update((s) =>
+				!mine(s) ? s : reply.ok ? { accessToken, refreshToken: next } : null);
 		} catch { /* no reply, or half of one: the same again */ }
 		const state = await this.#store.update((s) => s);
 		if (!state) throw new SignedOut('the session is over');
-		return !mine(state);
+		return mine(state) ? status : null;
 	}
 
-	#post(route, body, headers = {}) {
-		return fetch(`${this.#base}/api/auth/${route}`, { method: 'POST',
-			headers: { 'content-type': 'application/json', ...headers },
+	#post(route, body, key) {
+		const headers = { 'content-type': 'application/json', ...key && { 'authtok-retry-key': key } };
+		return fetch(`${this.#base}/api/auth/${route}`, { method: 'POST', headers,
 			body: JSON.stringify(body), signal: AbortSignal.timeout(10000) });
 	}
 }

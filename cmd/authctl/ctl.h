@@ -1,6 +1,6 @@
 /*
  * authctl: what its files share. The library by its public headers, and how
- * authd reads its configuration; nothing else of authd.
+ * authd reads its configuration and lists sessions; nothing else of authd.
  */
 #ifndef AUTHCTL_CTL_H
 #define AUTHCTL_CTL_H
@@ -76,7 +76,8 @@ void ctl_print_safe(const char *text);
 _Bool ctl_parse_hex(const char *text, uint8_t *ret_bytes, size_t len);
 /* A whole number from 0, up to the character end. */
 _Bool ctl_parse_number(const char *text, char end, int64_t *ret_number);
-/* The value of "--x V" or "--x=V", or NULL; *i moves past it. */
+/* The value of "--x V" or "--x=V", or NULL; *i moves past it. Without a value
+ * it says so and exits. */
 const char *ctl_value_of(const char *name, int argc, char **argv, int *i);
 
 /* audit_export.c: the records before the time, or up to seq (0: not given). */

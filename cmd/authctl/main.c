@@ -22,7 +22,7 @@ static const char usage[] =
     "  user enable USER\n"
     "  user delete USER\n"
     "  session list USER\n"
-    "  session revoke ID | --user USER\n"
+    "  session revoke ID | --user USER [--keep ID]\n"
     "  audit list [--after SEQ] [--limit N]\n"
     "  audit verify [--head SEQ:MAC]\n"
     "  audit export FILE --before DATE | --upto SEQ\n"

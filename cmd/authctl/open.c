@@ -102,7 +102,8 @@ ctl_open(struct ctl *ctl, const char *file, const char *store, bool may_create)
 
 	memset(ctl, 0, sizeof(*ctl));
 	if (!config_load(file, NULL, store, &ctl->config, why)) {
-		ctl_say("%s", why);
+		/* of a word on the command line it says whose, which is ours */
+		ctl_say("%s", why + (strncmp(why, "authd: ", 7) == 0 ? 7 : 0));
 		return CTL_USAGE;
 	}
 	is_new = access(ctl->config->store_path, F_OK) != 0;

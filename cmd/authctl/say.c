@@ -9,10 +9,29 @@
 #include "authctl/ctl.h"
 #include "authd/text.h"
 
+/* What would have been good, where the error alone leaves one guessing. */
+static const char *
+explain(enum authtok_err err)
+{
+	switch (err) {
+	case AUTHTOK_ENAMEFMT:
+		return "a user name is 1 to 64 letters, digits or . _ @ + -";
+	case AUTHTOK_EMAILFMT:
+		return "not an e-mail address of at most 254 ASCII characters";
+	case AUTHTOK_EPWSHORT:
+		return "the password is too short: at least 8 bytes";
+	case AUTHTOK_EPWLONG:
+		return "the password is too long: at most 1024 bytes";
+	default:
+		return authtok_strerror(err);
+	}
+}
+
 int
 ctl_failed(enum authtok_err err, const char *which)
 {
-	ctl_say("%s: %s", which, authtok_strerror(err));
+	/* an empty word would look like none */
+	ctl_say("%s: %s", which[0] != '\0' ? which : "\"\"", explain(err));
 	return CTL_FAILED;
 }
 
@@ -126,5 +145,11 @@ ctl_value_of(const char *name, int argc, char **argv, int *i)
 		return NULL;
 	if (word[len] == '=')
 		return word + len + 1;
-	return word[len] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+	if (word[len] != '\0')
+		return NULL;
+	if (*i + 1 >= argc) {
+		ctl_say("%s needs a value", name);
+		exit(CTL_USAGE);
+	}
+	return argv[++*i];
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "authctl/ctl.h"
+#include "authd/recent.h"
 
-#define PAGE        64  /* sessions read at a time */
 #define PURGE_BATCH 500 /* rows removed in one step */
 
 static void
@@ -24,105 +24,202 @@ print_session(const struct authtok_session *session)
 	putchar('\n');
 }
 
-static int
-session_list(const struct ctl *ctl, const char *which)
-{
-	struct authtok_session *page = calloc(PAGE, sizeof(*page));
-	enum authtok_err err = AUTHTOK_ENOMEM;
-	uint8_t last[AUTHTOK_SID_LEN];
-	const uint8_t *after = NULL;
-	struct authtok_user user;
-	size_t count = PAGE, i;
-	int status = ctl_find_user(ctl, which, &user);
+/* The words of a command. */
+struct words {
+	const char *plain; /* USER of list, ID of revoke; or NULL */
+	const char *user;
+	const char *keep;
+	uint8_t id[AUTHTOK_SID_LEN]; /* of plain or keep */
+	bool rest;                   /* "--" was there: no more options */
+};
 
-	while (status == CTL_OK && page != NULL && count == PAGE) {
-		err = authtok_session_list(
-		    ctl->sessions, user.id, after, page, PAGE, &count);
-		if (err != AUTHTOK_OK)
-			break;
-		for (i = 0; i < count; i++)
-			print_session(&page[i]);
-		if (count > 0)
-			memcpy(last, page[count - 1].sid, sizeof(last));
-		after = last;
-	}
-	free(page);
+static int
+session_list(const struct ctl *ctl, const struct words *words)
+{
+	struct recent recent;
+	struct authtok_user user;
+	enum authtok_err err;
+	int status = ctl_find_user(ctl, words->plain, &user);
+
 	if (status != CTL_OK)
 		return status;
-	return err == AUTHTOK_OK ? ctl_finish() : ctl_failed(err, which);
+	err = recent_sessions(ctl->sessions, user.id, &recent);
+	if (err != AUTHTOK_OK)
+		return ctl_failed(err, words->plain);
+	for (size_t i = 0; i < recent.count; i++)
+		print_session(&recent.list[i]);
+	if (recent.count < recent.total)
+		ctl_say("%s has %zu sessions: these are the %zu used last",
+		    words->plain, recent.total, recent.count);
+	recent_free(&recent);
+	return ctl_finish();
 }
 
 static int
-session_revoke(const struct ctl *ctl, const char *which)
+revoke_one(const struct ctl *ctl, const struct words *words)
 {
 	struct authtok_session session;
 	struct authtok_owner owner;
-	uint8_t sid[AUTHTOK_SID_LEN];
 	enum authtok_err err;
 
-	if (!ctl_parse_hex(which, sid, sizeof(sid))) {
-		ctl_say("%s: not the id of a session", which);
-		return CTL_USAGE;
-	}
 	err = ctl->store->ops->session_find(
-	    ctl->store->ctx, sid, &session, &owner);
+	    ctl->store->ctx, words->id, &session, &owner);
 	if (err == AUTHTOK_OK)
 		err = authtok_session_revoke(
-		    ctl->sessions, session.user_id, sid, NULL);
+		    ctl->sessions, session.user_id, words->id, NULL);
 	explicit_bzero(&session, sizeof(session));
 	if (err == AUTHTOK_EUNKNOWN) {
-		ctl_say("%s: no such session", which);
+		ctl_say("%s: no such session", words->plain);
 		return CTL_FAILED;
 	}
-	return err == AUTHTOK_OK ? CTL_OK : ctl_failed(err, which);
+	return err == AUTHTOK_OK ? CTL_OK : ctl_failed(err, words->plain);
+}
+
+/* Whether it is a live one of the user: all but none would be all. */
+static int
+find_kept(const struct ctl *ctl, const struct words *words, int64_t user_id)
+{
+	uint8_t before[AUTHTOK_SID_LEN];
+	struct authtok_session next;
+	size_t i = AUTHTOK_SID_LEN, count = 0;
+	enum authtok_err err;
+	bool borrow = true;
+
+	/* the first live one after the id that comes before it */
+	memcpy(before, words->id, sizeof(before));
+	while (borrow && i > 0)
+		borrow = before[--i]-- == 0;
+	err = authtok_session_list(
+	    ctl->sessions, user_id, borrow ? NULL : before, &next, 1, &count);
+	if (err != AUTHTOK_OK)
+		return ctl_failed(err, words->user);
+	if (count == 1 && memcmp(next.sid, words->id, sizeof(next.sid)) == 0)
+		return CTL_OK;
+	ctl_say("%s: no such session of %s", words->keep, words->user);
+	return CTL_FAILED;
 }
 
 static int
-session_revoke_user(const struct ctl *ctl, const char *which)
+revoke_user(const struct ctl *ctl, const struct words *words)
 {
 	struct authtok_user user;
 	enum authtok_err err;
 	size_t count = 0;
-	int status = ctl_find_user(ctl, which, &user);
+	int status = ctl_find_user(ctl, words->user, &user);
 
+	if (status == CTL_OK && words->keep != NULL)
+		status = find_kept(ctl, words, user.id);
 	if (status != CTL_OK)
 		return status;
-	err = authtok_session_revoke_user(
-	    ctl->sessions, user.id, NULL, NULL, &count);
+	err = authtok_session_revoke_user(ctl->sessions, user.id,
+	    words->keep != NULL ? words->id : NULL, NULL, &count);
 	if (err != AUTHTOK_OK)
-		return ctl_failed(err, which);
+		return ctl_failed(err, words->user);
 	printf("%zu ended\n", count);
 	return ctl_finish();
+}
+
+static int
+session_revoke(const struct ctl *ctl, const struct words *words)
+{
+	return words->user != NULL ? revoke_user(ctl, words)
+				   : revoke_one(ctl, words);
+}
+
+/* Once each. */
+static bool
+take_option(struct words *words, int argc, char **argv, int *i)
+{
+	const struct {
+		const char *name, **to;
+	} options[] = { { "--user", &words->user },
+		{ "--keep", &words->keep } };
+	const char *value = NULL;
+	size_t n;
+
+	for (n = 0; n < 2; n++) {
+		value = ctl_value_of(options[n].name, argc, argv, i);
+		if (value != NULL)
+			break;
+	}
+	if (value == NULL || *options[n].to != NULL)
+		return false;
+	*options[n].to = value;
+	return true;
+}
+
+static bool
+take(bool revokes, struct words *words, int argc, char **argv, int *i)
+{
+	const char *word = argv[*i];
+	bool option = word[0] == '-' && !words->rest;
+
+	if (option && strcmp(word, "--") == 0)
+		return words->rest = true;
+	if (option && revokes && take_option(words, argc, argv, i))
+		return true;
+	if (option || words->plain != NULL) {
+		ctl_say("session %s: unexpected %s",
+		    revokes ? "revoke" : "list", word);
+		return false;
+	}
+	words->plain = word;
+	return true;
+}
+
+/* What is missing or too much is said before the database is touched. */
+static bool
+complete(bool revokes, struct words *words)
+{
+	const char *id = words->keep != NULL ? words->keep : words->plain;
+
+	if (!revokes && words->plain == NULL)
+		ctl_say("session list: which user?");
+	else if (words->keep != NULL && words->user == NULL)
+		ctl_say("session revoke: --keep needs --user USER");
+	else if (revokes && words->plain == NULL && words->user == NULL)
+		ctl_say("session revoke: which? ID, or --user USER");
+	else if (words->user != NULL && words->plain != NULL)
+		ctl_say("session revoke: unexpected %s beside --user: "
+			"to keep one session, --keep ID",
+		    words->plain);
+	else if (revokes && id != NULL &&
+	    !ctl_parse_hex(id, words->id, sizeof(words->id)))
+		ctl_say("\"%s\": not the id of a session, "
+			"which is 32 hexadecimal digits",
+		    id);
+	else
+		return true;
+	return false;
 }
 
 int
 ctl_session(const char *file, const char *store, int argc, char **argv)
 {
-	int (*run)(const struct ctl *, const char *) = NULL;
-	const char *verb = argc > 0 ? argv[0] : "", *which = NULL;
+	const char *verb = argc > 0 ? argv[0] : NULL;
+	struct words words = { 0 };
 	struct ctl ctl;
-	int status, i = 1;
+	bool revokes;
+	int status;
 
-	if (strcmp(verb, "list") == 0)
-		run = session_list;
-	else if (strcmp(verb, "revoke") == 0)
-		run = session_revoke;
-	if (run == session_revoke && argc > 1)
-		which = ctl_value_of("--user", argc, argv, &i);
-	if (which != NULL)
-		run = session_revoke_user;
-	else if (argc > 1 && strcmp(argv[1], "--") == 0)
-		which = argc > 2 ? argv[i = 2] : NULL;
-	else if (argc > 1 && argv[1][0] != '-')
-		which = argv[1];
-	if (run == NULL || which == NULL || i + 1 != argc) {
-		ctl_say("session list USER, or "
-			"session revoke ID|--user USER");
+	if (verb == NULL) {
+		ctl_say("session: list or revoke? See authctl --help");
 		return CTL_USAGE;
 	}
+	revokes = strcmp(verb, "revoke") == 0;
+	if (!revokes && strcmp(verb, "list") != 0) {
+		ctl_say("session: unknown command %s", verb);
+		return CTL_USAGE;
+	}
+	for (int i = 1; i < argc; i++)
+		if (!take(revokes, &words, argc, argv, &i))
+			return CTL_USAGE;
+	if (!complete(revokes, &words))
+		return CTL_USAGE;
 	status = ctl_open(&ctl, file, store, false);
 	if (status == CTL_OK)
-		status = run(&ctl, which);
+		status = revokes ? session_revoke(&ctl, &words)
+				 : session_list(&ctl, &words);
 	ctl_close(&ctl);
 	return status;
 }

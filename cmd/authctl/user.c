@@ -34,10 +34,12 @@ static int
 role_failed(enum authtok_err err, const struct words *words, size_t role)
 {
 	if (err == AUTHTOK_ENOROLE && role < words->role_count) {
-		ctl_say(
-		    "%s: no such role: %s", words->user, words->roles[role]);
+		ctl_say("%s: no such role: \"%s\"", words->user,
+		    words->roles[role]);
 		return CTL_FAILED;
 	}
+	if (err == AUTHTOK_EMAILFMT || err == AUTHTOK_EEMAIL)
+		return ctl_failed(err, words->email);
 	return ctl_failed(err, words->user);
 }
 
@@ -144,6 +146,12 @@ user_passwd(const struct ctl *ctl, const struct words *words)
 	else
 		err = authtok_user_set_hash(ctl->accounts, user.id, secret);
 	explicit_bzero(secret, sizeof(secret));
+	if (err == AUTHTOK_ENOTSUP) {
+		ctl_say("%s: not a password hash of a form that is known here, "
+			"see authctl(8)",
+		    words->user);
+		return CTL_FAILED;
+	}
 	return err == AUTHTOK_OK ? CTL_OK : ctl_failed(err, words->user);
 }
 
@@ -258,6 +266,10 @@ take_option(const struct command *command, struct words *words, int argc,
 		return true;
 	}
 	value = adds ? ctl_value_of("--email", argc, argv, i) : NULL;
+	if (value != NULL && words->email != NULL) {
+		ctl_say("user add: one --email only");
+		return false;
+	}
 	if (value != NULL) {
 		words->email = value;
 		return true;

@@ -90,6 +90,12 @@ reply_code(enum fail fail)
 	return failures[fail].code;
 }
 
+const char *
+reply_message(enum fail fail)
+{
+	return failures[fail].message;
+}
+
 void
 reply_static(struct call *call, const char *json)
 {

@@ -65,6 +65,7 @@ enum fail {
 
 /* The stable code of an error. */
 const char *reply_code(enum fail fail);
+const char *reply_message(enum fail fail);
 
 /* Answer with an error. */
 void reply_fail(struct call *call, enum fail fail);

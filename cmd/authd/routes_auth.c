@@ -59,7 +59,7 @@ refuse_role(
 static void
 refuse_signup(struct call *call, enum authtok_err err, const char *role)
 {
-	if (part_refuse_account(call, err))
+	if (part_refuse_account(call, err, "password"))
 		return;
 	if (err == AUTHTOK_ENOROLE)
 		refuse_role(call, FAIL_ROLE_UNKNOWN, "does not exist", role);
@@ -218,9 +218,36 @@ take_retry_key(struct call *call, const char **ret_key)
 	return count == 1 && len >= 1 && len <= AUTHTOK_RETRYKEY_MAX;
 }
 
+/* sid NULL: not known. */
+static void
+log_refresh(const struct call *call, const char *event, const uint8_t *sid)
+{
+	char number[24], memory[2 * AUTHTOK_SID_LEN + 1];
+	struct text hex;
+
+	text_init(&hex, memory, sizeof(memory));
+	if (sid != NULL)
+		text_hex(&hex, sid, AUTHTOK_SID_LEN);
+	snprintf(number, sizeof(number), "%lld", (long long)call->user_id);
+	log_event(&call->app->log, "warn", event, "user",
+	    sid != NULL ? number : NULL, "session", sid != NULL ? memory : NULL,
+	    "peer", call->client, NULL);
+}
+
+/* The one line that somebody must look into: of whom it is. */
+static void
+log_reuse(struct call *call, const char *token)
+{
+	uint8_t sid[AUTHTOK_SID_LEN];
+	enum authtok_err err = authtok_session_identify(
+	    call->app->sessions, token, strlen(token), sid, &call->user_id);
+
+	log_refresh(call, "refresh_reuse", err == AUTHTOK_OK ? sid : NULL);
+}
+
 /* Never 401: front ends would refresh for ever. */
 static void
-refuse_refresh(struct call *call, enum authtok_err err)
+refuse_refresh(struct call *call, enum authtok_err err, const char *token)
 {
 	if (err == AUTHTOK_EEXPIRED) {
 		reply_fail(call, FAIL_REFRESH_EXPIRED);
@@ -229,8 +256,7 @@ refuse_refresh(struct call *call, enum authtok_err err)
 		reply_fail(call, FAIL_REFRESH_STALE);
 	} else if (err == AUTHTOK_EREUSED) {
 		http_add(call->res, "Authtok-Refresh", "reuse");
-		log_event(&call->app->log, "warn", "refresh_reuse", "peer",
-		    call->client, NULL);
+		log_reuse(call, token);
 		reply_fail(call, FAIL_REFRESH_REUSED);
 	} else if (authtok_err_class(err) == AUTHTOK_CLASS_DENIED) {
 		reply_fail(call, FAIL_REFRESH_UNKNOWN);
@@ -261,12 +287,9 @@ send_refresh(struct call *call, enum authtok_outcome outcome,
 {
 	char *memory = malloc(SIGNIN_MAX);
 	struct text text;
-	char number[24];
 
-	snprintf(number, sizeof(number), "%lld", (long long)tokens->user_id);
 	if (outcome == AUTHTOK_FORWARDED)
-		log_event(&call->app->log, "warn", "refresh_rolled_forward",
-		    "user", number, "peer", call->client, NULL);
+		log_refresh(call, "refresh_rolled_forward", tokens->sid);
 	if (memory == NULL) {
 		reply_fail_system(call, AUTHTOK_ENOMEM, 0);
 		return;
@@ -289,7 +312,7 @@ refresh(struct call *call, const char *token, const char *retry_key)
 	err = authtok_session_refresh(call->app->sessions, token, strlen(token),
 	    retry_key, &client, &outcome, &tokens);
 	if (err != AUTHTOK_OK) {
-		refuse_refresh(call, err);
+		refuse_refresh(call, err, token);
 		return;
 	}
 	call->user_id = tokens.user_id;

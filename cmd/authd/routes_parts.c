@@ -89,28 +89,44 @@ part_text_if(struct call *call, const cJSON *body, const char *name,
 	return found;
 }
 
+/* The texts begin with "password", as sign-up calls it. */
+static void
+refuse_password(struct call *call, enum fail fail, const char *member)
+{
+	const char *rest = reply_message(fail) + strlen("password");
+	char message[96];
+
+	snprintf(message, sizeof(message), "%s%s", member, rest);
+	reply_fail_because(call, fail, message);
+}
+
 bool
-part_refuse_account(struct call *call, enum authtok_err err)
+part_refuse_account(
+    struct call *call, enum authtok_err err, const char *password)
 {
 	static const struct {
 		enum authtok_err err;
 		enum fail fail;
+		bool password;
 	} map[] = {
-		{ AUTHTOK_ENAMEFMT, FAIL_USERNAME_FORM },
-		{ AUTHTOK_EMAILFMT, FAIL_EMAIL_FORM },
-		{ AUTHTOK_EPWSHORT, FAIL_PASSWORD_SHORT },
-		{ AUTHTOK_EPWLONG, FAIL_PASSWORD_LONG },
-		{ AUTHTOK_EPWFORM, FAIL_PASSWORD_FORM },
-		{ AUTHTOK_EPWCOMMON, FAIL_PASSWORD_COMMON },
-		{ AUTHTOK_ENAME, FAIL_USERNAME_TAKEN },
-		{ AUTHTOK_EEMAIL, FAIL_EMAIL_TAKEN },
+		{ AUTHTOK_ENAMEFMT, FAIL_USERNAME_FORM, false },
+		{ AUTHTOK_EMAILFMT, FAIL_EMAIL_FORM, false },
+		{ AUTHTOK_EPWSHORT, FAIL_PASSWORD_SHORT, true },
+		{ AUTHTOK_EPWLONG, FAIL_PASSWORD_LONG, true },
+		{ AUTHTOK_EPWFORM, FAIL_PASSWORD_FORM, true },
+		{ AUTHTOK_EPWCOMMON, FAIL_PASSWORD_COMMON, true },
+		{ AUTHTOK_ENAME, FAIL_USERNAME_TAKEN, false },
+		{ AUTHTOK_EEMAIL, FAIL_EMAIL_TAKEN, false },
 	};
 
 	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
-		if (map[i].err == err) {
+		if (map[i].err != err)
+			continue;
+		if (map[i].password)
+			refuse_password(call, map[i].fail, password);
+		else
 			reply_fail(call, map[i].fail);
-			return true;
-		}
+		return true;
 	}
 	return false;
 }

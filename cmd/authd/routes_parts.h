@@ -18,9 +18,10 @@ enum body_member part_text_if(struct call *call, const cJSON *body,
 /* Answer that the member is not as it should be. */
 void part_refuse(struct call *call, const char *name, const char *reason);
 
-/* The answer to what is wrong with a name, an address or a password; false:
- * err is something else. */
-bool part_refuse_account(struct call *call, enum authtok_err err);
+/* The answer to what is wrong with a name, an address or a password, which is
+ * the member of that name; false: err is something else. */
+bool part_refuse_account(
+    struct call *call, enum authtok_err err, const char *password);
 
 /* The members id, username, email, roles; sorts the roles. */
 void part_user(struct text *text, struct authtok_user *user);

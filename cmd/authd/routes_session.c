@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "authd/access.h"
+#include "authd/recent.h"
 #include "authd/routes_parts.h"
 
-#define LISTED_MAX   1000 /* sessions shown */
 #define SESSION_SIZE 2304 /* bytes of one session as JSON, at most */
 #define ME_SIZE      4096
 
@@ -65,73 +65,47 @@ answer_signout(struct call *call, enum authtok_err err)
 	reply_static(call, "{\"message\":\"Signed out\"}");
 }
 
-/* False: the token is dead or not genuine, and nothing is answered. */
-static bool
-signout_by_refresh(struct call *call, const struct signout *out)
-{
-	const struct authtok_client client = part_client(call);
-	enum authtok_err err = authtok_signout(call->app->sessions, out->scope,
-	    NULL, out->refresh, strlen(out->refresh), &client);
-
-	if (authtok_err_class(err) == AUTHTOK_CLASS_DENIED)
-		return false;
-	answer_signout(call, err);
-	return true;
-}
-
 /*
- * False: the token is not good, *ret_err says why, and nothing is answered. One
- * that was revoked, by a change of roles perhaps, still ends its own session.
+ * The claims of the access token, if there is a good one, else *ret_slot is NULL
+ * and the answer says why. One that was revoked, by a change of roles perhaps,
+ * still ends its own session.
  */
-static bool
-signout_by_access(
-    struct call *call, const struct signout *out, enum authtok_err *ret_err)
+static enum authtok_err
+signout_claims(
+    struct call *call, const struct signout *out, struct app_slot **ret_slot)
 {
-	const struct authtok_client client = part_client(call);
 	const struct authtok *engine = out->scope == AUTHTOK_LOCAL
 	    ? call->app->unrevoked
 	    : call->app->engine;
-	struct app_slot *slot;
 
-	*ret_err = AUTHTOK_EFORMAT;
-	if (out->found == ACCESS_ONE)
-		*ret_err = access_verify(call, engine, &out->access, &slot);
-	if (*ret_err != AUTHTOK_OK)
-		return false;
-	*ret_err = authtok_signout(
-	    call->app->sessions, out->scope, slot->claims, NULL, 0, &client);
-	app_give_claims(call->app, slot);
-	/* a token without a session, from elsewhere */
-	if (*ret_err == AUTHTOK_ECLAIM)
-		return false;
-	answer_signout(call, *ret_err);
-	return true;
+	*ret_slot = NULL;
+	if (out->found != ACCESS_ONE)
+		return AUTHTOK_EFORMAT;
+	return access_verify(call, engine, &out->access, ret_slot);
 }
 
 /*
  * Both tokens may come, for front ends send the access token with everything.
- * What they are good for differs: the refresh token names the session that the
- * client is about to forget; the access token is the better proof for more. When
- * one is good for nothing the other is tried. When both are, a client that only
- * wants to forget its own session is as good as done; one that asked for more
- * must know.
+ * When neither is good, a client that only wants to forget its own session is as
+ * good as done; one that asked for more must know.
  */
 static void
 signout(struct call *call, const struct signout *out)
 {
-	bool refresh_first =
-	    out->scope == AUTHTOK_LOCAL || out->found == ACCESS_NONE;
-	enum authtok_err err;
+	const struct authtok_client client = part_client(call);
+	struct app_slot *slot;
+	enum authtok_err err = signout_claims(call, out, &slot);
 
-	if (out->refresh != NULL && refresh_first &&
-	    signout_by_refresh(call, out))
-		return;
-	if (signout_by_access(call, out, &err))
-		return;
-	if (out->refresh == NULL)
+	if (slot != NULL || out->refresh != NULL)
+		err = authtok_signout(call->app->sessions, out->scope,
+		    slot != NULL ? slot->claims : NULL, out->refresh,
+		    out->refresh != NULL ? strlen(out->refresh) : 0, &client);
+	if (slot != NULL)
+		app_give_claims(call->app, slot);
+	if (out->refresh == NULL && err != AUTHTOK_OK)
 		access_refuse(call, &out->access, err);
-	else if (!refresh_first && signout_by_refresh(call, out))
-		return;
+	else if (authtok_err_class(err) != AUTHTOK_CLASS_DENIED)
+		answer_signout(call, err);
 	else if (out->scope == AUTHTOK_LOCAL)
 		answer_signout(call, AUTHTOK_OK);
 	else
@@ -152,15 +126,6 @@ route_signout(struct call *call)
 }
 
 /* ---- sessions ----------------------------------------------------------- */
-
-static int
-newest_first(const void *a, const void *b)
-{
-	const struct authtok_session *x = a, *y = b;
-
-	return (x->rotated_at < y->rotated_at) -
-	    (x->rotated_at > y->rotated_at);
-}
 
 static void
 add_session(struct text *text, const struct authtok_session *session,
@@ -184,10 +149,10 @@ add_session(struct text *text, const struct authtok_session *session,
 }
 
 static void
-send_sessions(struct call *call, struct authtok_session *list, size_t count,
-    const uint8_t *current)
+send_sessions(
+    struct call *call, const struct recent *recent, const uint8_t *current)
 {
-	size_t size = count * SESSION_SIZE + 16;
+	size_t size = recent->count * SESSION_SIZE + 16;
 	char *memory = malloc(size);
 	struct text text;
 
@@ -195,12 +160,11 @@ send_sessions(struct call *call, struct authtok_session *list, size_t count,
 		reply_fail_system(call, AUTHTOK_ENOMEM, 0);
 		return;
 	}
-	qsort(list, count, sizeof(*list), newest_first);
 	text_init(&text, memory, size);
 	text_add(&text, "[");
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < recent->count; i++) {
 		text_add(&text, i > 0 ? "," : "");
-		add_session(&text, &list[i], current);
+		add_session(&text, &recent->list[i], current);
 	}
 	text_add(&text, "]");
 	part_send(call, &text);
@@ -209,23 +173,20 @@ send_sessions(struct call *call, struct authtok_session *list, size_t count,
 void
 route_sessions(struct call *call)
 {
-	struct authtok_session *list;
-	enum authtok_err err = AUTHTOK_ENOMEM;
 	struct app_slot *slot;
-	size_t count;
+	struct recent recent;
+	enum authtok_err err;
 
 	if (!access_enter(call, &slot))
 		return;
-	list = calloc(LISTED_MAX, sizeof(*list));
-	if (list != NULL)
-		err = authtok_session_list(call->app->sessions, call->user_id,
-		    NULL, list, LISTED_MAX, &count);
-	if (err == AUTHTOK_OK)
+	err = recent_sessions(call->app->sessions, call->user_id, &recent);
+	if (err == AUTHTOK_OK) {
 		send_sessions(
-		    call, list, count, authtok_claims_session(slot->claims));
-	else
+		    call, &recent, authtok_claims_session(slot->claims));
+		recent_free(&recent);
+	} else {
 		reply_fail_system(call, err, 0);
-	free(list);
+	}
 	app_give_claims(call->app, slot);
 }
 
@@ -313,7 +274,7 @@ refuse_password(struct call *call, enum authtok_err err, unsigned wait)
 		/* since the token was looked at */
 		access_of(call, &access);
 		access_refuse(call, &access, AUTHTOK_EREVOKED);
-	} else if (!part_refuse_account(call, err)) {
+	} else if (!part_refuse_account(call, err, "newPassword")) {
 		reply_fail_system(call, err, wait);
 	}
 }

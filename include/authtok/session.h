@@ -131,6 +131,16 @@ enum authtok_err authtok_session_refresh(
     enum authtok_outcome *ret_outcome, struct authtok_tokens *ret_tokens);
 
 /*
+ * Whose a genuine refresh token of len bytes is, whatever became of its session:
+ * for logs. Nothing is decided and nothing changes.
+ * Errors: EINVAL, EFORMAT, EKEY, ESIG (as above), EUNKNOWN (the session is gone),
+ * ECRYPTO, ESTORE, EBUSY.
+ */
+enum authtok_err authtok_session_identify(
+    const struct authtok_sessions *sessions, const char *token, size_t len,
+    uint8_t ret_sid[AUTHTOK_SID_LEN], int64_t *ret_user_id);
+
+/*
  * The live sessions (not revoked, not expired) of a user, with sid > after
  * (NULL: from the first), up to cap, fewer only when there are no more; seeds
  * and retry keys are zeroed. On failure ret_sessions may have been written to.
@@ -150,8 +160,10 @@ enum authtok_err authtok_session_revoke(const struct authtok_sessions *sessions,
     int64_t user_id, const uint8_t *sid, const struct authtok_client *client);
 
 /*
- * End the live sessions of a user but keep (NULL: all). *ret_count, when not
- * NULL, is how many. Durable and in the set as above. After a failure they may
+ * End the live sessions of a user but keep. keep NULL: all, and the epoch rises,
+ * so that also access tokens die whose session the store does not know: it may
+ * have been set back to a backup. *ret_count, when not NULL, is how many.
+ * Durable and in the set as above. After a failure they may
  * have been ended all the same; asking again brings the rest about.
  * Errors: EINVAL, ESTORE, EBUSY, ENOMEM, ECRYPTO.
  */
@@ -167,10 +179,13 @@ enum authtok_scope {
 };
 
 /*
- * Sign out by an access token that was just verified (claims), or, when claims
- * is NULL, by a refresh token of len bytes. A refresh token that would be
- * accepted (R1, R2, R3, R5) may end others; any other genuine one ends its own
- * session only, whatever the scope. What is dead already is OK.
+ * Sign out by an access token that was just verified (claims), by a refresh
+ * token of len bytes, or by both: one of them may be NULL. A refresh token that
+ * would be accepted (R1, R2, R3, R5) may end others; any other genuine one ends
+ * its own session only, whatever the scope. Of both, AUTHTOK_LOCAL takes the
+ * refresh token's session, or the claims' when the former is not live or the
+ * token not genuine; the other scopes take the claims. What is dead already is
+ * OK.
  * Durable and in the set as above; after a failure ask again, as above. client
  * may be NULL.
  * Errors: EINVAL, EFORMAT, EKEY, ESIG (no genuine token of this system),

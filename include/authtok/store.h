@@ -46,6 +46,7 @@ extern "C" {
 #define AUTHTOK_RETRY_LEN   8
 #define AUTHTOK_ADDRESS_MAX 45  /* bytes of a network address as text */
 #define AUTHTOK_AGENT_MAX   255 /* bytes of a user agent; longer ones are cut */
+#define AUTHTOK_EPOCH_MAX   (INT64_C(1) << 53) /* what a token can carry */
 
 /* One user. Texts are NUL-terminated. */
 struct authtok_user {
@@ -240,7 +241,17 @@ struct authtok_store_ops {
 	enum authtok_err (*session_revoke)(
 	    void *ctx, const uint8_t *sid, const struct authtok_act *act);
 
-	/* Revoke the user's live sessions, but keep (NULL: all). OK with none. */
+	/*
+	 * Revoke the user's live sessions, but keep. keep NULL: all of them, and
+	 * in the same step the epoch becomes authtok_epoch_next of the stored
+	 * one and act->now, a revocation too, also when no session is live: a
+	 * store that was set back knows no session of the tokens that it gave
+	 * out since. The user's version grows by one then, so that no
+	 * session_create that read the user before comes after. *ret_count is
+	 * how many sessions.
+	 * OK with none, and without such a user. ESTORE: no such epoch; nothing
+	 * was revoked.
+	 */
 	enum authtok_err (*session_revoke_user)(void *ctx, int64_t user_id,
 	    const uint8_t *keep, const struct authtok_act *act,
 	    size_t *ret_count);
@@ -296,6 +307,24 @@ struct authtok_store_ops {
 	 */
 	void (*explain)(void *ctx, char *buf, size_t size);
 };
+
+/*
+ * The epoch that revokes all access tokens of a user which were made so far:
+ * one above the stored epoch, but not below now (seconds). A counter alone
+ * would do unless the store can be set back, to a backup: then tokens are out
+ * whose epochs it has never seen, but none that was made after now. A clock
+ * that goes back never lets an epoch fall. 0: the stored one cannot be raised,
+ * and the caller fails with ESTORE, for the old tokens would stay good.
+ */
+static inline int64_t
+authtok_epoch_next(int64_t epoch, int64_t now)
+{
+	if (epoch < 0 || epoch >= AUTHTOK_EPOCH_MAX)
+		return 0;
+	if (now <= epoch)
+		return epoch + 1;
+	return now < AUTHTOK_EPOCH_MAX ? now : AUTHTOK_EPOCH_MAX;
+}
 
 /*
  * A backend behind its vtable. Allocated with malloc and filled by the backend's

@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define EPOCH_MAX (INT64_C(1) << 53)
-
 /* What to change; the rest stays as it is. */
 struct change {
 	const char *hash;                 /* or NULL */
@@ -154,23 +152,29 @@ apply(const struct change *change, struct authtok_user *user,
 }
 
 enum authtok_err
-at_accounts_raise(struct authtok_user *user)
+at_accounts_raise(const struct authtok_act *act, struct authtok_user *user)
 {
-	if (user->epoch < 0 || user->epoch >= EPOCH_MAX)
+	int64_t epoch = authtok_epoch_next(user->epoch, act->now);
+
+	if (epoch == 0)
 		return AUTHTOK_ESTORE;
-	user->epoch++;
+	user->epoch = epoch;
 	return AUTHTOK_OK;
 }
 
 static enum authtok_err
-write_user(const struct authtok_accounts *accounts,
-    const struct authtok_user *user, const struct effect *effect)
+write_user(const struct authtok_accounts *accounts, struct authtok_user *user,
+    const struct effect *effect)
 {
 	const struct authtok_store *store = accounts->store;
 	struct at_deed deed;
-	enum authtok_err err;
+	enum authtok_err err = AUTHTOK_OK;
 
 	at_deed_begin(accounts, effect->event, user->id, &deed);
+	if (effect->raise)
+		err = at_accounts_raise(&deed.act, user);
+	if (err != AUTHTOK_OK)
+		return err;
 	if (effect->event == AUTHTOK_EVENT_ROLES)
 		at_deed_roles(&deed, user);
 	err = store->ops->user_update(
@@ -192,12 +196,8 @@ change_once(const struct authtok_accounts *accounts, int64_t id,
 	err = at_accounts_find(accounts, id, &user);
 	if (err != AUTHTOK_OK)
 		return err;
-	if (apply(change, &user, &effect)) {
-		if (effect.raise)
-			err = at_accounts_raise(&user);
-		if (err == AUTHTOK_OK)
-			err = write_user(accounts, &user, &effect);
-	}
+	if (apply(change, &user, &effect))
+		err = write_user(accounts, &user, &effect);
 	at_wipe(&user, sizeof(user));
 	return err;
 }

@@ -51,10 +51,10 @@ write_new(struct change *change)
 	enum authtok_err err;
 
 	at_copy(next.hash, sizeof(next.hash), change->hash);
-	err = at_accounts_raise(&next);
+	at_deed_begin(accounts, AUTHTOK_EVENT_PASSWORD, next.id, &deed);
+	err = at_accounts_raise(&deed.act, &next);
 	if (err != AUTHTOK_OK)
 		goto out;
-	at_deed_begin(accounts, AUTHTOK_EVENT_PASSWORD, next.id, &deed);
 	at_deed_client(&deed, change->client);
 	if (change->keep != NULL) {
 		deed.record.has_sid = true;

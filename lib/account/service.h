@@ -89,9 +89,10 @@ enum authtok_err at_accounts_roles(const struct authtok_accounts *accounts,
 enum authtok_err at_accounts_find(const struct authtok_accounts *accounts,
     int64_t id, struct authtok_user *ret_user);
 
-/* Raise the epoch. ESTORE: the store's cannot be raised, which would leave the
- * old tokens good. */
-enum authtok_err at_accounts_raise(struct authtok_user *user);
+/* Raise the epoch at the time of act. ESTORE: the store's cannot be raised,
+ * which would leave the old tokens good. */
+enum authtok_err at_accounts_raise(
+    const struct authtok_act *act, struct authtok_user *user);
 
 /* An act without a record. */
 struct authtok_act at_accounts_when(const struct authtok_accounts *accounts);

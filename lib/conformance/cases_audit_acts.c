@@ -130,6 +130,19 @@ revoke_user(
 	return err;
 }
 
+/* Also when no session is live. */
+static enum authtok_err
+revoke_epoch(
+    struct at_run *run, struct scene *scene, const struct authtok_act *act)
+{
+	size_t n = 99;
+	enum authtok_err err =
+	    OP(run, session_revoke_user, scene->berta.id, NULL, act, &n);
+
+	EXPECT(run, !err || n == 99, "a failure wrote the result");
+	return err;
+}
+
 /* ---- both ---------------------------------------------------------------- */
 
 /* It happens, and so does its record; without one, the log is left alone. */
@@ -220,6 +233,12 @@ static void
 session_revoke_user_writes(struct at_run *run)
 {
 	writes(run, revoke_user);
+}
+
+static void
+session_revoke_epoch_writes(struct at_run *run)
+{
+	writes(run, revoke_epoch);
 }
 
 /* Without a record, or without an act where there may be none. */
@@ -363,6 +382,12 @@ session_revoke_user_refused(struct at_run *run)
 	refused(run, revoke_user);
 }
 
+static void
+session_revoke_epoch_refused(struct at_run *run)
+{
+	refused(run, revoke_epoch);
+}
+
 /* ---- neither, because nothing changes ------------------------------------ */
 
 static void
@@ -502,8 +527,8 @@ session_revoke_user_without_effect(struct at_run *run)
 	if (!set_scene(run, &scene))
 		return;
 	at_audited(&a, 1);
-	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, scene.berta.id, NULL,
-	    &a.act, &n);
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, scene.berta.id,
+	    scene.s[0].sid, &a.act, &n);
 	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, scene.berta.id + 1000,
 	    NULL, &a.act, &n);
 	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, scene.s[1].sid, &at_when);
@@ -525,6 +550,8 @@ const struct at_case at_cases_audit_acts[] = {
 	    session_update_soon_writes },
 	{ "session_revoke writes its record", session_revoke_writes },
 	{ "session_revoke_user writes its record", session_revoke_user_writes },
+	{ "session_revoke_user of none writes its record",
+	    session_revoke_epoch_writes },
 	{ "acts without a record write none", no_record },
 	{ "user_create refused by the chain", user_create_refused },
 	{ "user_update refused by the chain", user_update_refused },
@@ -536,6 +563,8 @@ const struct at_case at_cases_audit_acts[] = {
 	{ "session_revoke refused by the chain", session_revoke_refused },
 	{ "session_revoke_user refused by the chain",
 	    session_revoke_user_refused },
+	{ "session_revoke_user of none refused by the chain",
+	    session_revoke_epoch_refused },
 	{ "user_create without effect, no record", user_create_without_effect },
 	{ "user_update without effect, no record", user_update_without_effect },
 	{ "user_delete without effect, no record", user_delete_without_effect },

@@ -364,7 +364,7 @@ judge_counts(struct at_race *race)
 		   "sessions that all session_revoke_user ended") &&
 	    EXPECT_NUM(race->run, 0, at_count_live(race->run, shared->user.id),
 		"live sessions") &&
-	    EXPECT_NUM(race->run, EACH * (race->round + 1),
+	    EXPECT_NUM(race->run, (EACH + race->threads) * (race->round + 1),
 		at_events(race->run), "revocations");
 }
 
@@ -372,6 +372,42 @@ static void
 revoking_users(struct at_run *run)
 {
 	run_race(run, prepare_several, revoke_user, judge_counts);
+}
+
+/* A sign-in that had read the user comes before the end, or not at all. */
+static enum authtok_err
+revoke_user_or_create(
+    struct at_race *race, struct authtok_store *handle, unsigned thread)
+{
+	enum authtok_err err = AUTHTOK_OK;
+	unsigned i;
+
+	if (thread == 0)
+		return revoke_user(race, handle, thread);
+	for (i = 0; i < EACH && !err; i++)
+		err = create(race, handle, thread, i, 0);
+	return err;
+}
+
+static bool
+judge_shut_out(struct at_race *race)
+{
+	const struct shared *shared = race->arg;
+
+	if (!only_or(race, AUTHTOK_ECHANGED))
+		return false;
+	return race->got[0] == AUTHTOK_EBUSY ||
+	    (EXPECT_NUM(race->run, AUTHTOK_OK, race->got[0],
+		 "session_revoke_user gave") &&
+		EXPECT_NUM(race->run, 0,
+		    at_count_live(race->run, shared->user.id),
+		    "live sessions after all were revoked"));
+}
+
+static void
+shutting_out(struct at_run *run)
+{
+	run_race(run, prepare_user, revoke_user_or_create, judge_shut_out);
 }
 
 /* ---- the limit ----------------------------------------------------------- */
@@ -448,6 +484,7 @@ const struct at_case at_cases_race_sessions[] = {
 	{ "race: session_update against session_revoke", revoking },
 	{ "race: session_revoke is one revocation", revoking_at_once },
 	{ "race: session_revoke_user counts each once", revoking_users },
+	{ "race: session_create against session_revoke_user", shutting_out },
 	{ "race: max_live is never exceeded", limit },
 	{ "race: session_create with one sid", same_sid },
 	{ NULL, NULL },

@@ -100,6 +100,97 @@ gather(struct at_run *run, struct crowd *crowd)
 	    run, AUTHTOK_OK, session_create, &crowd->s[2], 1, 0, &at_when);
 }
 
+/* session_revoke_user without keep, at a time, raises anna from epoch. */
+static bool
+raises_at(
+    struct at_run *run, struct authtok_user *anna, int64_t now, int64_t epoch)
+{
+	const struct authtok_act when = { .now = now, .until = now + 3605 };
+	struct authtok_revocation event;
+	size_t n = 7, before = at_events_of_user(run, anna->id, epoch);
+
+	anna->epoch = epoch;
+	anna->version++;
+	return EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, anna->id, NULL,
+		   &when, &n) &&
+	    EXPECT_USER(run, anna) &&
+	    EXPECT_NUM(run, before + 1, at_events_of_user(run, anna->id, epoch),
+		"revocations of the user with the new epoch") &&
+	    at_last_event(run, &event) &&
+	    EXPECT_NUM(run, now, event.at, "at of the last revocation") &&
+	    EXPECT_NUM(
+		run, now + 3605, event.until, "until of the last revocation");
+}
+
+/*
+ * The time, so that tokens which a store that was set back never saw are below
+ * it; one more when the clock is behind, or many come in one second.
+ */
+static void
+revoke_user_raises(struct at_run *run)
+{
+	struct crowd crowd;
+	struct authtok_user *anna = &crowd.anna;
+
+	if (!gather(run, &crowd) || !raises_at(run, anna, AT_NOW, AT_NOW) ||
+	    !raises_at(run, anna, AT_NOW, AT_NOW + 1) ||
+	    !raises_at(run, anna, AT_NOW - 500, AT_NOW + 2) ||
+	    !raises_at(run, anna, AT_NOW + 2, AT_NOW + 3) ||
+	    !raises_at(run, anna, AT_NOW + 9, AT_NOW + 9))
+		return;
+	EXPECT_USER(run, &crowd.berta);
+}
+
+/* Whoever read the user before comes too late, with or without sessions. */
+static void
+revoke_user_shuts_out(struct at_run *run)
+{
+	struct authtok_user user;
+	struct authtok_session s;
+	size_t n;
+
+	if (!at_user_add(run, &user, "anna"))
+		return;
+	at_session(&s, user.id, 1);
+	EXPECT_ERR(
+	    run, AUTHTOK_OK, session_revoke_user, user.id, NULL, &at_when, &n);
+	EXPECT_ERR(run, AUTHTOK_ECHANGED, session_create, &s, user.version, 0,
+	    &at_when);
+	EXPECT_ERR(run, AUTHTOK_ECHANGED, user_update, &user, AUTHTOK_END_NONE,
+	    NULL, &at_when);
+	EXPECT_ERR(
+	    run, AUTHTOK_OK, session_create, &s, user.version + 1, 0, &at_when);
+}
+
+/* An epoch that no token can carry would leave the others good. */
+static void
+revoke_user_at_the_end(struct at_run *run)
+{
+	static const int64_t ends[] = { AUTHTOK_EPOCH_MAX,
+		AUTHTOK_EPOCH_MAX + 1, INT64_MAX };
+	struct authtok_user user;
+	struct authtok_session s;
+	size_t i, n = 7;
+
+	if (!at_user_add(run, &user, "anna") ||
+	    !at_session_add(run, &s, user.id, 1))
+		return;
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		user.epoch = ends[i];
+		EXPECT_ERR(run, AUTHTOK_OK, user_update, &user,
+		    AUTHTOK_END_NONE, NULL, &at_when);
+		user.version++;
+		EXPECT_ERR(run, AUTHTOK_ESTORE, session_revoke_user, user.id,
+		    NULL, &at_when, &n);
+		EXPECT_NUM(run, 7, n, "*ret_count after a failure");
+		EXPECT_USER(run, &user);
+		EXPECT_SESSION(run, &s);
+	}
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, user.id,
+	    (const uint8_t[AUTHTOK_SID_LEN]){ 0 }, &at_when, &n);
+	EXPECT_USER(run, &user);
+}
+
 static void
 revoke_user_all(struct at_run *run)
 {
@@ -116,7 +207,7 @@ revoke_user_all(struct at_run *run)
 	EXPECT_SESSION(run, &crowd.s[1]);
 	EXPECT_SESSION(run, &crowd.s[2]);
 	EXPECT_SESSION(run, &crowd.other);
-	EXPECT_NUM(run, 2, at_events(run), "revocations");
+	EXPECT_NUM(run, 3, at_events(run), "revocations");
 	EXPECT_NUM(run, 1, at_events_of_session(run, crowd.s[0].sid),
 	    "revocations of the first session");
 	EXPECT_NUM(run, 1, at_events_of_session(run, crowd.s[1].sid),
@@ -125,8 +216,9 @@ revoke_user_all(struct at_run *run)
 	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, crowd.anna.id, NULL,
 	    &at_when, &n);
 	EXPECT_NUM(run, 0, n, "*ret_count the second time");
-	EXPECT_NUM(run, 2, at_events(run), "revocations");
-	EXPECT_USER(run, &crowd.anna);
+	EXPECT_NUM(run, 1, at_events_of_session(run, crowd.s[0].sid),
+	    "revocations of the first session");
+	EXPECT_USER(run, &crowd.berta);
 }
 
 static void
@@ -156,6 +248,7 @@ revoke_user_keep(struct at_run *run)
 	    crowd.other.sid, &at_when, &n);
 	EXPECT_NUM(run, 1, n, "*ret_count");
 	EXPECT_SESSION(run, &crowd.other);
+	EXPECT_USER(run, &crowd.anna);
 }
 
 static void
@@ -169,7 +262,14 @@ revoke_user_none(struct at_run *run)
 	EXPECT_ERR(
 	    run, AUTHTOK_OK, session_revoke_user, user.id, NULL, &at_when, &n);
 	EXPECT_NUM(run, 0, n, "*ret_count");
-	EXPECT_NUM(run, 0, at_events(run), "revocations");
+	EXPECT_NUM(run, 1, at_events(run), "revocations");
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, user.id,
+	    (const uint8_t[AUTHTOK_SID_LEN]){ 0 }, &at_when, &n);
+	EXPECT_NUM(run, 0, n, "*ret_count");
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, user.id + 1, NULL,
+	    &at_when, &n);
+	EXPECT_NUM(run, 0, n, "*ret_count without such a user");
+	EXPECT_NUM(run, 1, at_events(run), "revocations");
 }
 
 static void
@@ -398,6 +498,9 @@ const struct at_case at_cases_revoke[] = {
 	{ "session_revoke_user: all", revoke_user_all },
 	{ "session_revoke_user: all but one", revoke_user_keep },
 	{ "session_revoke_user: none", revoke_user_none },
+	{ "session_revoke_user: the epoch", revoke_user_raises },
+	{ "session_revoke_user: the version", revoke_user_shuts_out },
+	{ "session_revoke_user: no epoch is left", revoke_user_at_the_end },
 	{ "session_delete removes", delete_removes },
 	{ "session_delete compares gen and branch", delete_compares },
 	{ "session_delete keeps the revocation", delete_keeps_revocation },

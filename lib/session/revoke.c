@@ -86,6 +86,36 @@ authtok_session_list(const struct authtok_sessions *sessions, int64_t user_id,
 	return AUTHTOK_OK;
 }
 
+enum authtok_err
+authtok_session_identify(const struct authtok_sessions *sessions,
+    const char *token, size_t len, uint8_t ret_sid[AUTHTOK_SID_LEN],
+    int64_t *ret_user_id)
+{
+	const struct authtok_store *store;
+	struct at_refresh_token parsed;
+	struct authtok_session row;
+	struct authtok_owner owner;
+	enum authtok_err err;
+
+	if (sessions == NULL || token == NULL || ret_sid == NULL ||
+	    ret_user_id == NULL)
+		return AUTHTOK_EINVAL;
+	store = sessions->store;
+	err = at_refresh_parse(sessions->refresh, token, len, &parsed);
+	if (err != AUTHTOK_OK)
+		return err;
+	err = store->ops->session_find(store->ctx, parsed.sid, &row, &owner);
+	if (err == AUTHTOK_OK)
+		err = at_refresh_check(sessions->refresh, &parsed, row.seed);
+	if (err == AUTHTOK_OK) {
+		memcpy(ret_sid, row.sid, sizeof(row.sid));
+		*ret_user_id = row.user_id;
+	}
+	OPENSSL_cleanse(&parsed, sizeof(parsed));
+	OPENSSL_cleanse(&row, sizeof(row));
+	return err;
+}
+
 /* ---- ending -------------------------------------------------------------- */
 
 enum authtok_err

@@ -8,8 +8,6 @@
 
 #include <openssl/crypto.h>
 
-#define EPOCH_MAX (INT64_C(1) << 53)
-
 struct signout {
 	enum authtok_scope scope;
 	int64_t user_id;
@@ -64,10 +62,9 @@ raise_epoch(const struct authtok_sessions *s, const struct signout *out,
 	err = store->ops->user_find(store->ctx, out->user_id, user);
 	if (err != AUTHTOK_OK)
 		return err;
-	/* an epoch that cannot be raised would leave the old tokens good */
-	if (user->epoch < 0 || user->epoch >= EPOCH_MAX)
+	user->epoch = authtok_epoch_next(user->epoch, out->act.act.now);
+	if (user->epoch == 0)
 		return AUTHTOK_ESTORE;
-	user->epoch++;
 	return store->ops->user_update(
 	    store->ctx, user, AUTHTOK_END_ALL, NULL, &out->act.act);
 }
@@ -95,10 +92,11 @@ static enum authtok_err
 from_claims(const struct authtok_claims *claims, struct signout *out)
 {
 	const uint8_t *sid = authtok_claims_session(claims);
+	int64_t user_id = authtok_claims_user_id(claims);
 
-	out->user_id = authtok_claims_user_id(claims);
-	if (sid == NULL || out->user_id < 1)
+	if (sid == NULL || user_id < 1)
 		return AUTHTOK_ECLAIM;
+	out->user_id = user_id;
 	memcpy(out->sid, sid, sizeof(out->sid));
 	return AUTHTOK_OK;
 }
@@ -113,11 +111,12 @@ accepted(enum at_verdict verdict)
 
 /*
  * The rule is asked, but nothing is rotated. EUNKNOWN: there is no such session
- * any more, and so no seed to tell whether the token was genuine.
+ * any more, and so no seed to tell whether the token was genuine. *ret_over,
+ * which may be NULL: the session has ended already.
  */
 static enum authtok_err
 from_refresh(const struct authtok_sessions *s, const char *token, size_t len,
-    struct signout *out)
+    struct signout *out, bool *ret_over)
 {
 	struct at_presented p = { 0 };
 	enum authtok_err err;
@@ -130,9 +129,38 @@ from_refresh(const struct authtok_sessions *s, const char *token, size_t len,
 		memcpy(out->sid, p.row.sid, sizeof(out->sid));
 		if (!accepted(p.verdict))
 			out->scope = AUTHTOK_LOCAL;
+		if (ret_over != NULL)
+			*ret_over =
+			    p.verdict == AT_REVOKED || p.verdict == AT_EXPIRED;
 	}
 	OPENSSL_cleanse(&p, sizeof(p));
 	return err;
+}
+
+/*
+ * Two tokens, of which the client is about to forget both, and which need not be
+ * of one session. Who signs out locally means the session that could go on: the
+ * refresh token's, but when that is over, or the token is none of ours, then the
+ * access token's. For more than that the access token is the better proof.
+ */
+static enum authtok_err
+from_both(const struct authtok_sessions *s, const struct authtok_claims *claims,
+    const char *token, size_t len, struct signout *out)
+{
+	enum authtok_err err;
+	bool over = false;
+
+	if (out->scope != AUTHTOK_LOCAL)
+		return from_claims(claims, out) == AUTHTOK_OK
+		    ? AUTHTOK_OK
+		    : from_refresh(s, token, len, out, NULL);
+	err = from_refresh(s, token, len, out, &over);
+	if (err == AUTHTOK_OK && !over)
+		return AUTHTOK_OK;
+	if (err != AUTHTOK_OK && authtok_err_class(err) != AUTHTOK_CLASS_DENIED)
+		return err;
+	/* claims without a session, from elsewhere, change nothing */
+	return from_claims(claims, out) == AUTHTOK_OK ? AUTHTOK_OK : err;
 }
 
 enum authtok_err
@@ -150,10 +178,12 @@ authtok_signout(const struct authtok_sessions *sessions,
 	    scope != AUTHTOK_GLOBAL)
 		return AUTHTOK_EINVAL;
 	at_act_init(sessions, authtok_now(sessions->engine), &out.act);
-	if (claims != NULL)
+	if (token == NULL)
 		err = from_claims(claims, &out);
+	else if (claims == NULL)
+		err = from_refresh(sessions, token, len, &out, NULL);
 	else
-		err = from_refresh(sessions, token, len, &out);
+		err = from_both(sessions, claims, token, len, &out);
 	if (err == AUTHTOK_EUNKNOWN)
 		return AUTHTOK_OK;
 	if (err != AUTHTOK_OK)

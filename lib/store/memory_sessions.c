@@ -344,6 +344,16 @@ at_memory_session_revoke(
 	return err;
 }
 
+/* All checks are done. */
+static void
+raise_epoch(struct memory *m, struct memory_user *user, int64_t epoch,
+    const struct authtok_act *act)
+{
+	user->rec.epoch = epoch;
+	user->rec.version++;
+	at_memory_event_user(m, user->rec.id, epoch, act);
+}
+
 static enum authtok_err
 session_revoke_user(struct memory *m, int64_t user_id, const uint8_t *keep,
     const struct authtok_act *act, size_t *ret_count)
@@ -351,15 +361,21 @@ session_revoke_user(struct memory *m, int64_t user_id, const uint8_t *keep,
 	struct memory_user *user = at_memory_user_get(m, user_id);
 	enum authtok_err err;
 	size_t n = user ? at_memory_sessions_ending(user, keep, act->now) : 0;
+	int64_t epoch;
 
-	if (n == 0)
+	if (!user || (keep && n == 0))
 		goto out;
-	if (!at_memory_events_reserve(m, n))
+	epoch = authtok_epoch_next(user->rec.epoch, act->now);
+	if (!keep && epoch == 0)
+		return AUTHTOK_ESTORE;
+	if (!at_memory_events_reserve(m, n + 1))
 		return AUTHTOK_ENOMEM;
 	err = at_memory_audit_act(m, act);
 	if (err)
 		return err;
 	at_memory_sessions_end(m, user, keep, act);
+	if (!keep)
+		raise_epoch(m, user, epoch, act);
 out:
 	*ret_count = n;
 	return AUTHTOK_OK;

@@ -105,6 +105,7 @@ enum at_stmt {
 	AT_STMT_USER_BY_EMAIL,
 	AT_STMT_USER_STATE,
 	AT_STMT_USER_UPDATE,
+	AT_STMT_USER_RAISE,
 	AT_STMT_USER_DELETE,
 	AT_STMT_USER_LIST,
 	/* sessions */
@@ -374,6 +375,10 @@ enum authtok_err at_revoke_oldest(struct at_conn *conn, int64_t user_id,
     int64_t count, const struct authtok_act *act);
 /* OK or EUNKNOWN. */
 enum authtok_err at_session_exists(struct at_conn *conn, const uint8_t *sid);
+/* Inside a transaction: what a change of the user depends on. EUNKNOWN. */
+enum authtok_err at_user_state(
+    struct at_conn *conn, int64_t id, int64_t *ret_version, int64_t *ret_epoch);
+
 /* Inside a transaction: access tokens below epoch are revoked. */
 enum authtok_err at_revoke_epoch(struct at_conn *conn, int64_t user_id,
     int64_t epoch, const struct authtok_act *act);

@@ -151,14 +151,47 @@ at_sqlite_session_revoke(
 	return at_sqlite_write(ctx, revoke_one, &args);
 }
 
+/* The user's tokens, also those of sessions that are not known here. */
+static enum authtok_err
+raise_epoch(struct at_conn *conn, const struct revoke_args *args)
+{
+	int64_t version = 0, epoch = 0;
+	sqlite3_stmt *stmt;
+	enum authtok_err err;
+	int rc;
+
+	err = at_user_state(conn, args->user_id, &version, &epoch);
+	if (err != AUTHTOK_OK)
+		return err;
+	epoch = authtok_epoch_next(epoch, args->act->now);
+	if (epoch == 0)
+		return AUTHTOK_ESTORE;
+	rc = at_conn_stmt(conn, AT_STMT_USER_RAISE, &stmt);
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	at_bind_int(stmt, 1, args->user_id);
+	at_bind_int(stmt, 2, epoch);
+	rc = at_stmt_run(stmt);
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	return at_revoke_epoch(conn, args->user_id, epoch, args->act);
+}
+
 static enum authtok_err
 revoke_user(struct at_conn *conn, void *arg)
 {
 	struct revoke_args *args = arg;
-	enum authtok_err err = at_revoke_user(
-	    conn, args->user_id, args->keep, args->act, &args->count);
+	enum authtok_err err = AUTHTOK_OK;
 
-	if (err != AUTHTOK_OK || args->count == 0)
+	if (args->keep == NULL)
+		err = raise_epoch(conn, args);
+	/* who is not there has no sessions either */
+	if (err == AUTHTOK_EUNKNOWN)
+		return AUTHTOK_OK;
+	if (err == AUTHTOK_OK)
+		err = at_revoke_user(
+		    conn, args->user_id, args->keep, args->act, &args->count);
+	if (err != AUTHTOK_OK || (args->keep != NULL && args->count == 0))
 		return err;
 	return at_audit_act(conn, args->act);
 }

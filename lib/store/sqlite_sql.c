@@ -56,6 +56,8 @@ static const char *const sql[AT_STMT_COUNT] = {
 	    "UPDATE users SET version = version + 1, epoch = ?2,"
 	    " disabled = ?3, name = ?4, email = nullif(?5, ''), hash = ?6,"
 	    " roles = ?7 WHERE id = ?1",
+	[AT_STMT_USER_RAISE] = "UPDATE users SET version = version + 1,"
+			       " epoch = ?2 WHERE id = ?1",
 	[AT_STMT_USER_DELETE] = "DELETE FROM users WHERE id = ?1",
 	[AT_STMT_USER_LIST] = "SELECT " USER_COLUMNS
 			      " FROM users WHERE id > ?1 ORDER BY id LIMIT ?2",

@@ -258,8 +258,8 @@ at_sqlite_user_create(void *ctx, const struct authtok_user *user,
 	return err;
 }
 
-static enum authtok_err
-read_state(
+enum authtok_err
+at_user_state(
     struct at_conn *conn, int64_t id, int64_t *ret_version, int64_t *ret_epoch)
 {
 	sqlite3_stmt *stmt;
@@ -308,7 +308,7 @@ update_user(struct at_conn *conn, void *arg)
 	const struct authtok_user *user = args->user;
 	int64_t version = 0, epoch = 0;
 	size_t count;
-	enum authtok_err err = read_state(conn, user->id, &version, &epoch);
+	enum authtok_err err = at_user_state(conn, user->id, &version, &epoch);
 
 	if (err != AUTHTOK_OK)
 		return err;

@@ -106,6 +106,15 @@ for ref in $(sed -nE 's/^\.Xr (auth[a-z._-]+) ([0-9]).*/\1.\2/p' man/*.[1-9] |
 		grep -qx "${ref%.3}" "$tmp/all"; } || fail "no such page: $ref"
 done
 
+# every event of the log has its paragraph
+for event in $(cat cmd/authd/*.c | tr -d '\n' | grep -oE \
+	'(log_event\([^"]*"[a-z]+",|part_log\(call,|log_refresh\(call,)[[:space:]]*("[a-z_]+"|err == AUTHTOK_ESTORE \? "[a-z_]+" : "[a-z_]+")' |
+	sed -E 's/^[^"]*"(info|warn|error)"//' | grep -oE '"[a-z_]+"' |
+	tr -d '"' | sort -u); do
+	grep -qE "^\.It Li (.* , )?$event( ,|\$)" man/authd.8 ||
+		fail "authd.8 does not have the event $event"
+done
+
 # ---- examples --------------------------------------------------------------
 for page in man/*.3; do
 	sed -n '/^\.Bd -literal/,/^\.Ed/p' "$page" |

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define HOLDERS 8
+#define WAYS    5 /* to end all of a user */
 #define BACK    6 /* copies, each one round of refreshes older */
 
 static struct world world;
@@ -163,11 +164,112 @@ START_TEST(a_backup_restored_after_a_stop)
 }
 END_TEST
 
+/* ---- ending what the backup has never seen --------------------------------- */
+
+/* The acts that end all access tokens of a user. */
+static void
+end_all(unsigned way)
+{
+	char line[AUTHTOK_TOKEN_MAX + 32];
+	struct run run = { 0 };
+	struct pair again;
+	struct answer a;
+
+	switch (way) {
+	case 0:
+		authctl(&world.server, &run, "", "session", "revoke", "--user",
+		    "jane", NULL);
+		break;
+	case 1:
+		authctl(&world.server, &run, "", "user", "roles", "jane",
+		    "user,admin", NULL);
+		break;
+	case 2:
+		authctl(
+		    &world.server, &run, "", "user", "disable", "jane", NULL);
+		break;
+	case 3:
+		authctl(&world.server, &run, "some quiet river\n", "user",
+		    "passwd", "jane", NULL);
+		break;
+	default:
+		sign_in(&world.server, "jane", &again);
+		snprintf(
+		    line, sizeof(line), "x-access-token: %s", again.access);
+		ask(&a, &world.server, "POST", "/api/auth/signout",
+		    "{\"scope\":\"global\"}", line, NULL);
+		has_status(&a, 200);
+	}
+	ck_assert_msg(run.status == 0, "way %u: %s", way, run.out);
+}
+
+/* By the next poll, that is: authctl is another process. */
+static void
+dies(const char *access, unsigned way)
+{
+	struct answer a = { .status = 0 };
+	unsigned n;
+
+	for (n = 0; n < 30 && a.status != 401; n++) {
+		usleep(100000);
+		get(&a, &world.server, "/api/test/user", access);
+	}
+	ck_assert_msg(a.status == 401, "way %u: %d", way, a.status);
+}
+
+/*
+ * Jane's tokens are of a later epoch than the backup knows, and one is of a
+ * session that it does not know at all.
+ */
+static void
+restore_and_end(unsigned way)
+{
+	struct pair known, unknown;
+	char from[160], to[160];
+	struct answer a;
+	struct run run;
+
+	world_make(&world, "\"refreshLeeway\": 300");
+	authd_start(&world.server);
+	sign_up(&world.server, "jane");
+	sign_in(&world.server, "jane", &known);
+	authd_path(&world.server, SHIM_DB, from, sizeof(from));
+	copy_path(1, to);
+	copy(from, to);
+	authctl(&world.server, &run, "", "user", "roles", "jane",
+	    "user,moderator", NULL);
+	ck_assert_int_eq(run.status, 0);
+	refresh_ok(&world.server, known.refresh, NULL, "rotated", &known);
+	sign_in(&world.server, "jane", &unknown);
+	authd_stop(&world.server);
+	restore(1);
+	sleep(1); /* nobody restores within a second */
+	authd_start(&world.server);
+	get(&a, &world.server, "/api/test/user", known.access);
+	has_status(&a, 200);
+	get(&a, &world.server, "/api/test/user", unknown.access);
+	has_status(&a, 200);
+	end_all(way);
+	dies(known.access, way);
+	dies(unknown.access, way);
+	world_remove(&world);
+}
+
+START_TEST(what_is_ended_after_a_restore_is_ended)
+{
+	unsigned way;
+
+	for (way = 0; way < WAYS; way++)
+		restore_and_end(way);
+}
+END_TEST
+
 int
 main(void)
 {
 	const TTest *const tests[] = { a_backup_restored_after_kill_9,
-		a_backup_restored_after_a_stop, NULL };
+		a_backup_restored_after_a_stop,
+		what_is_ended_after_a_restore_is_ended, NULL };
 
 	return run_tests("rollback", NULL, NULL, tests);
 }

@@ -45,6 +45,9 @@ static struct {
 	unsigned late_in;
 	char late[MESSAGE];
 	atomic_uint seen[FATES];
+	int constant; /* the status of every refresh; 0: none is made up */
+	atomic_int good_in; /* but only of so many */
+	atomic_uint made_up;
 } proxy;
 
 /* The same sequence in every run; which client meets what is up to chance. */
@@ -160,16 +163,34 @@ remember(const char *request, size_t len)
 	pthread_mutex_unlock(&proxy.lock);
 }
 
+/* A refresh is answered by the proxy itself. */
+static size_t
+make_up(const char *request, char *answer)
+{
+	static const char body[] = "{\"message\":\"So it is\",\"code\":\"x\"}";
+
+	if (proxy.constant == 0 || strstr(request, "/refreshtoken") == NULL ||
+	    atomic_fetch_sub(&proxy.good_in, 1) <= 0)
+		return 0;
+	atomic_fetch_add(&proxy.made_up, 1);
+	return (size_t)snprintf(answer, MESSAGE,
+	    "HTTP/1.1 %d X\r\nContent-Type: application/json\r\n"
+	    "Connection: close\r\nContent-Length: %zu\r\n\r\n%s",
+	    proxy.constant, sizeof(body) - 1, body);
+}
+
 static void *
 serve(void *arg)
 {
 	int fd = (int)(intptr_t)arg;
 	char *request = malloc(MESSAGE), *answer = malloc(MESSAGE);
 	size_t len = read_message(fd, request), got = 0;
-	enum fate fate = draw();
+	enum fate fate = proxy.constant != 0 ? PASS : draw();
 
 	atomic_fetch_add(&proxy.seen[fate], 1);
-	if (len > 0 && fate != LOSE_REQUEST) {
+	if (len > 0)
+		got = make_up(request, answer);
+	if (len > 0 && got == 0 && fate != LOSE_REQUEST) {
 		got = forward(request, len, answer);
 		if (fate == REPEAT_REQUEST) {
 			got = forward(request, len, answer);
@@ -222,7 +243,7 @@ accept_all(void *arg)
 }
 
 static void
-proxy_start(void)
+proxy_start(int constant)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -232,6 +253,9 @@ proxy_start(void)
 	pthread_cond_init(&proxy.fewer, NULL);
 	proxy.random = 20260131;
 	proxy.late_len = 0;
+	proxy.constant = constant;
+	proxy.good_in = 1000000;
+	proxy.made_up = 0;
 	for (int i = 0; i < FATES; i++)
 		proxy.seen[i] = 0;
 	proxy.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -323,7 +347,7 @@ START_TEST(the_c_client_is_never_signed_out)
 	const char *build = getenv("BUILD");
 
 	ck_assert_ptr_nonnull(build);
-	proxy_start();
+	proxy_start(0);
 	sign_up(&server, "carl");
 	ck_assert_int_eq(shell("echo '%s' | '%s/examples/client' state signin "
 			       "http://127.0.0.1:%u carl",
@@ -349,7 +373,7 @@ START_TEST(the_javascript_client_is_never_signed_out)
 		printf("# node is not here: examples/client.mjs was not run\n");
 		return;
 	}
-	proxy_start();
+	proxy_start(0);
 	sign_up(&server, "jane");
 	ck_assert_int_eq(
 	    shell("cd \"$OLDPWD\" && node tests/http/client_run.mjs "
@@ -361,12 +385,100 @@ START_TEST(the_javascript_client_is_never_signed_out)
 }
 END_TEST
 
+/* ---- answers that do not get better ------------------------------------------- */
+
+static const struct {
+	int status;
+	bool again; /* it is worth another try */
+} constants[] = { { 400, false }, { 404, false }, { 409, false },
+	{ 500, true } };
+
+#define CONSTANTS (sizeof(constants) / sizeof(constants[0]))
+
+/* Neither for ever, nor without saying what it was. */
+static void
+gave_up(size_t i)
+{
+	unsigned n = proxy.made_up;
+
+	ck_assert_int_eq(
+	    shell("cat out; grep -q 'status %d' out", constants[i].status), 0);
+	if (constants[i].again)
+		ck_assert_msg(n >= 10 && n <= 40, "%u tries", n);
+	else
+		ck_assert_uint_eq(n, 1);
+}
+
+static int
+c_refresh(void)
+{
+	return shell(
+	    "'%s/examples/client' state refresh >out 2>&1", getenv("BUILD"));
+}
+
+START_TEST(the_c_client_gives_up)
+{
+	size_t i;
+
+	sign_up(&server, "cleo");
+	ck_assert_int_eq(shell("echo '%s' | '%s/examples/client' state signin "
+			       "http://127.0.0.1:%u cleo",
+			     PASSWORD, getenv("BUILD"), server.port),
+	    0);
+	for (i = 0; i < CONSTANTS; i++) {
+		proxy_start(constants[i].status);
+		ck_assert_int_eq(
+		    shell("sed -i '1s/:[0-9]*$/:%u/' state", proxy.port), 0);
+		ck_assert_int_eq(c_refresh(), 1);
+		gave_up(i);
+		/* the pair was kept: better times sign nobody out */
+		proxy.made_up = 0;
+		proxy.good_in = constants[i].again ? 3 : 0;
+		ck_assert_int_eq(c_refresh(), 0);
+		ck_assert_uint_eq(proxy.made_up, constants[i].again ? 3 : 0);
+		proxy_stop();
+	}
+}
+END_TEST
+
+static int
+javascript_refresh(const char *name)
+{
+	return shell(
+	    "here=$PWD; cd \"$OLDPWD\" && node tests/http/client_run.mjs "
+	    "examples/client.mjs http://127.0.0.1:%u %s '%s' 1 12 "
+	    ">\"$here/out\" 2>&1",
+	    proxy.port, name, PASSWORD);
+}
+
+START_TEST(the_javascript_client_gives_up)
+{
+	size_t i;
+
+	if (shell("command -v node >node.path") != 0)
+		return;
+	sign_up(&server, "jess");
+	for (i = 0; i < CONSTANTS; i++) {
+		proxy_start(constants[i].status);
+		ck_assert_int_eq(javascript_refresh("jess"), 1);
+		gave_up(i);
+		ck_assert_int_eq(shell("grep -q '; kept' out"), 0);
+		proxy.good_in = 3;
+		ck_assert_int_eq(
+		    javascript_refresh("jess"), constants[i].again ? 0 : 1);
+		proxy_stop();
+	}
+}
+END_TEST
+
 int
 main(void)
 {
 	const TTest *const tests[] = {
 		the_c_client_is_never_signed_out,
 		the_javascript_client_is_never_signed_out,
+		the_c_client_gives_up,
+		the_javascript_client_gives_up,
 		NULL,
 	};
 

@@ -136,6 +136,45 @@ START_TEST(reuse_ends_the_session_and_no_other)
 }
 END_TEST
 
+/* The user and the session of an access token, as the log has them. */
+static void
+named(const struct authd *d, const struct pair *p, char ret[96])
+{
+	struct answer a;
+	char user[24];
+
+	get(&a, d, "/api/auth/me", p->access);
+	has_status(&a, 200);
+	snprintf(user, sizeof(user), "%s", json(&a, "id"));
+	snprintf(ret, 96, "user=%s session=%s", user, text(&a, "session"));
+}
+
+static void
+is_logged(const struct authd *d, const char *event, const char *who)
+{
+	char line[192];
+
+	snprintf(line, sizeof(line), " warn event=%s %s peer=127.0.0.1\n",
+	    event, who);
+	ck_assert_msg(strstr(authd_log(d), line) != NULL, "no%sin\n%s", line,
+	    authd_log(d));
+}
+
+/* A line that somebody has to look into: of whom it is. */
+START_TEST(reuse_is_logged_with_its_session)
+{
+	struct pair p, q, r;
+	char who[96];
+
+	fresh("eli", &p);
+	named(&server, &p, who);
+	refresh_ok(&server, p.refresh, NULL, "rotated", &q);
+	refresh_ok(&server, q.refresh, NULL, "rotated", &r);
+	is_refused(p.refresh, NULL, 403, REUSED, "reuse");
+	is_logged(&server, "refresh_reuse", who);
+}
+END_TEST
+
 START_TEST(a_bad_retry_key_is_refused_and_harmless)
 {
 	char longest[257];
@@ -384,6 +423,7 @@ copy_file(const struct authd *d, const char *from, const char *to)
 /* A backup is restored: the clients are ahead of it and go on. */
 START_TEST(a_store_that_lost_writes_catches_up)
 {
+	char who[96];
 	struct authd d;
 	struct pair p, q, r;
 
@@ -400,6 +440,8 @@ START_TEST(a_store_that_lost_writes_catches_up)
 	copy_file(&d, "backup", "authd.db");
 	authd_start(&d);
 	refresh_ok(&d, r.refresh, NULL, "rolled-forward", &q);
+	named(&d, &q, who);
+	is_logged(&d, "refresh_rolled_forward", who);
 	refresh_ok(&d, q.refresh, NULL, "rotated", &r);
 	authd_remove(&d);
 }
@@ -436,6 +478,7 @@ main(void)
 		a_second_answer_is_the_same, an_unused_child_is_replaced,
 		a_superseded_token_changes_nothing,
 		reuse_ends_the_session_and_no_other,
+		reuse_is_logged_with_its_session,
 		a_bad_retry_key_is_refused_and_harmless,
 		the_stock_client_goes_on, many_at_once_get_the_same_child,
 		a_token_is_required, forged_tokens_are_unknown,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SIGNOUT     "/api/auth/signout"
 #define SESSIONS    "/api/auth/sessions"
@@ -121,6 +122,28 @@ START_TEST(a_useless_refresh_token_hides_no_access_token)
 	sign_in(&server, "abe", &p);
 	sign_out(p.access, "nonsense", "local");
 	is_out(&p);
+}
+END_TEST
+
+/* A genuine one, but of a session that has ended: another's, or its own. */
+START_TEST(a_dead_refresh_token_hides_no_access_token)
+{
+	struct pair p, q;
+
+	sign_up(&server, "ada");
+	sign_in(&server, "ada", &p);
+	sign_in(&server, "ada", &q);
+	sign_out(NULL, q.refresh, "local");
+	sign_out(p.access, q.refresh, "local");
+	is_out(&p);
+	/* both dead */
+	sign_out(p.access, q.refresh, "local");
+	/* both live, of two sessions: the one that could go on */
+	sign_in(&server, "ada", &p);
+	sign_in(&server, "ada", &q);
+	sign_out(p.access, q.refresh, "local");
+	is_out(&q);
+	is_in(&p);
 }
 END_TEST
 
@@ -272,6 +295,32 @@ START_TEST(sessions_are_listed)
 }
 END_TEST
 
+START_TEST(the_last_used_is_first)
+{
+	struct answer a;
+	struct pair p[4];
+	char sid[4][40];
+	const char *at;
+	int i;
+
+	sign_up(&server, "guy");
+	for (i = 0; i < 4; i++) {
+		sign_in(&server, "guy", &p[i]);
+		session_of(&p[i], sid[i]);
+	}
+	for (i = 3; i >= 0; i--) {
+		sleep(1); /* times are whole seconds */
+		refresh_ok(&server, p[i].refresh, NULL, "rotated", &p[i]);
+	}
+	get(&a, &server, SESSIONS, p[0].access);
+	has_status(&a, 200);
+	for (at = a.body, i = 0; i < 4; i++) {
+		at = strstr(at, sid[i]);
+		ck_assert_msg(at != NULL, "%d: %s", i, a.body);
+	}
+}
+END_TEST
+
 START_TEST(one_session_is_ended)
 {
 	struct answer a;
@@ -337,6 +386,7 @@ START_TEST(the_password_is_changed)
 	    "\",\"newPassword\":\"" OTHER_PASSWORD "\"}";
 	struct answer a;
 	struct pair p, q;
+	char body[1200];
 
 	sign_up(&server, "joy");
 	sign_in(&server, "joy", &p);
@@ -349,7 +399,21 @@ START_TEST(the_password_is_changed)
 	is_error(&a, 403, "Invalid Password!");
 	with(&a, "POST", PASSWORD_AT, p.access,
 	    "{\"currentPassword\":\"" PASSWORD "\",\"newPassword\":\"x\"}");
-	is_error_about(&a, 400, "password");
+	is_error(&a, 400, "newPassword must be at least 8 bytes");
+	ck_assert_str_eq(text(&a, "code"), "password_too_short");
+	with(&a, "POST", PASSWORD_AT, p.access,
+	    "{\"currentPassword\":\"" PASSWORD
+	    "\",\"newPassword\":\"password1\"}");
+	is_error(&a, 400, "newPassword is too common");
+	snprintf(body, sizeof(body),
+	    "{\"currentPassword\":\"x\",\"newPassword\":\"%01025d\"}", 0);
+	with(&a, "POST", PASSWORD_AT, p.access, body);
+	is_error(&a, 400, "newPassword must be at most 1024 bytes");
+	ask(&a, &server, "POST", SIGNUP,
+	    "{\"username\":\"jim\",\"email\":\"jim@example.org\","
+	    "\"password\":\"x\"}",
+	    NULL);
+	is_error(&a, 400, "password must be at least 8 bytes");
 	with(&a, "POST", PASSWORD_AT, p.access, "{\"newPassword\":\"x\"}");
 	is_error_about(&a, 400, "currentPassword");
 	is_in(&p);
@@ -442,12 +506,14 @@ main(void)
 {
 	const TTest *const tests[] = { local_ends_one_session,
 		a_useless_refresh_token_hides_no_access_token,
+		a_dead_refresh_token_hides_no_access_token,
 		the_default_is_local, others_and_global,
 		more_than_ones_own_needs_a_good_token, wrong_words,
 		a_revoked_access_token_still_ends_its_session,
-		sessions_are_listed, one_session_is_ended, methods_and_cors,
-		the_password_is_changed, sessions_may_be_kept,
-		guessing_the_password_is_throttled, who_i_am, NULL };
+		sessions_are_listed, the_last_used_is_first,
+		one_session_is_ended, methods_and_cors, the_password_is_changed,
+		sessions_may_be_kept, guessing_the_password_is_throttled,
+		who_i_am, NULL };
 
 	return run_tests("sessions", setup, teardown, tests);
 }

@@ -72,6 +72,9 @@ update_check_then_write(void *ctx, const struct authtok_session *next,
 	return overwrite(ctx, next, durable, act);
 }
 
+/* No session's, so that all are ended but the user is left as it is. */
+static const uint8_t nobodys[AUTHTOK_SID_LEN] = { 0xff };
+
 /* The sessions first, the user second: sign-ins slip in between. */
 static enum authtok_err
 disable_in_two_steps(void *ctx, const struct authtok_user *user,
@@ -81,7 +84,7 @@ disable_in_two_steps(void *ctx, const struct authtok_user *user,
 
 	if (end != AUTHTOK_END_ALL)
 		return right->user_update(ctx, user, end, keep, when);
-	right->session_revoke_user(ctx, user->id, NULL, when, &n);
+	right->session_revoke_user(ctx, user->id, nobodys, when, &n);
 	pthread_mutex_lock(&meeting.mutex);
 	meeting.half_done = true;
 	pthread_cond_broadcast(&meeting.moved);

@@ -270,6 +270,44 @@ revoke_user_keeps_none(void *ctx, int64_t user_id, const uint8_t *keep,
 }
 
 static enum authtok_err
+revoke_user_leaves_epoch(void *ctx, int64_t user_id, const uint8_t *keep,
+    const struct authtok_act *when, size_t *ret_count)
+{
+	static const uint8_t nobodys[AUTHTOK_SID_LEN] = { 0xff };
+
+	return right->session_revoke_user(
+	    ctx, user_id, keep != NULL ? keep : nobodys, when, ret_count);
+}
+
+/* Tokens that a store which was set back never saw have a higher one. */
+static enum authtok_err
+revoke_user_counts_epochs(void *ctx, int64_t user_id, const uint8_t *keep,
+    const struct authtok_act *when, size_t *ret_count)
+{
+	struct authtok_user user;
+	enum authtok_err err =
+	    revoke_user_leaves_epoch(ctx, user_id, keep, when, ret_count);
+
+	if (err || keep || right->user_find(ctx, user_id, &user) != AUTHTOK_OK)
+		return err;
+	user.epoch++;
+	return right->user_update(ctx, &user, AUTHTOK_END_NONE, NULL, when);
+}
+
+/* A sign-in that had read the user before outlives the end of all. */
+static enum authtok_err
+create_forgives(void *ctx, const struct authtok_session *session,
+    int64_t version, unsigned max_live, const struct authtok_act *when)
+{
+	struct authtok_user user;
+
+	if (right->user_find(ctx, session->user_id, &user) == AUTHTOK_OK &&
+	    !user.disabled && user.epoch >= when->now)
+		version = user.version;
+	return right->session_create(ctx, session, version, max_live, when);
+}
+
+static enum authtok_err
 revoke_user_counts_all(void *ctx, int64_t user_id, const uint8_t *keep,
     const struct authtok_act *when, size_t *ret_count)
 {
@@ -417,6 +455,15 @@ const struct fault session_faults[] = {
 	    { .session_revoke = revoke_deletes } },
 	{ "no session is kept", "session_revoke_user: all but one",
 	    { .session_revoke_user = revoke_user_keeps_none } },
+	{ "the epoch stays", "session_revoke_user: the epoch",
+	    { .session_revoke_user = revoke_user_leaves_epoch } },
+	{ "the epoch is a counter", "session_revoke_user: the epoch",
+	    { .session_revoke_user = revoke_user_counts_epochs } },
+	{ "the version does not count", "session_revoke_user: the version",
+	    { .session_create = create_forgives } },
+	{ "the version does not count",
+	    "race: session_create against session_revoke_user",
+	    { .session_create = create_forgives } },
 	{ "the dead are counted", "session_revoke_user: all",
 	    { .session_revoke_user = revoke_user_counts_all } },
 	{ "the dead are counted", "race: session_revoke_user counts each once",

@@ -213,6 +213,9 @@ update_keeps_none(void *ctx, const struct authtok_user *user,
 	    end == AUTHTOK_END_OTHERS ? AUTHTOK_END_ALL : end, keep, when);
 }
 
+/* No session's, so that all are ended but the user is left as it is. */
+static const uint8_t nobodys[AUTHTOK_SID_LEN] = { 0xff };
+
 /* The sessions are ended first, and stay so when the rest is refused. */
 static enum authtok_err
 update_in_two_steps(void *ctx, const struct authtok_user *user,
@@ -221,7 +224,7 @@ update_in_two_steps(void *ctx, const struct authtok_user *user,
 	size_t n;
 
 	if (end == AUTHTOK_END_ALL)
-		right->session_revoke_user(ctx, user->id, NULL, when, &n);
+		right->session_revoke_user(ctx, user->id, nobodys, when, &n);
 	return right->user_update(ctx, user, end, keep, when);
 }
 

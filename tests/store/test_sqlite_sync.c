@@ -147,9 +147,7 @@ START_TEST(test_who_waits)
 	WAITS(1, session_revoke, session.sid, &at_noon);
 	WAITS(1, session_revoke_user, id, NULL, &at_noon, &count);
 	WAITS(1, session_delete, session.sid, 0, 0);
-	make_user(&user, "ann");
-	user.id = id;
-	user.version = 1;
+	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
 	WAITS(1, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
 	WAITS(0, purge, UNTIL, 0, 9, &count);
 	WAITS(1, user_delete, id, &at_noon);

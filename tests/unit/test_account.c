@@ -463,7 +463,7 @@ START_TEST(a_new_password)
 	    AUTHTOK_OK);
 	ck_assert_uint_eq(spy.argon2, 1);
 	user = stored("anna");
-	ck_assert_int_eq(user.epoch, 1);
+	ck_assert_int_eq(user.epoch, NOW);
 	ck_assert_uint_eq(live_sessions(id), 0);
 	ck_assert_int_eq(
 	    memory->ops->revoked_since(memory->ctx, 0, events, 10, &count),
@@ -490,7 +490,7 @@ START_TEST(new_roles)
 	    authtok_user_set_roles(accounts, id, 3, all_three, &role),
 	    AUTHTOK_OK);
 	user = stored("anna");
-	ck_assert_int_eq(user.epoch, 1);
+	ck_assert_int_eq(user.epoch, NOW);
 	ck_assert_int_eq(user.version, 2);
 	ck_assert_uint_eq(user.role_count, 3);
 	ck_assert_str_eq(user.roles[2], "admin");
@@ -505,7 +505,7 @@ START_TEST(new_roles)
 	ck_assert_int_eq(
 	    authtok_user_set_roles(accounts, id, 0, NULL, &role), AUTHTOK_OK);
 	ck_assert_uint_eq(stored("anna").role_count, 0);
-	ck_assert_int_eq(stored("anna").epoch, 2);
+	ck_assert_int_eq(stored("anna").epoch, NOW + 1);
 	ck_assert_uint_eq(role, 77);
 	ck_assert_int_eq(authtok_user_set_roles(accounts, id, 2,
 			     (const char *const[]){ "user", "nobody" }, &role),
@@ -528,7 +528,7 @@ START_TEST(disabling)
 	ck_assert_int_eq(
 	    authtok_user_set_disabled(accounts, id, true), AUTHTOK_OK);
 	ck_assert(stored("anna").disabled);
-	ck_assert_int_eq(stored("anna").epoch, 1);
+	ck_assert_int_eq(stored("anna").epoch, NOW);
 	ck_assert_uint_eq(live_sessions(id), 0);
 	ck_assert_int_eq(
 	    authtok_user_set_disabled(accounts, id, true), AUTHTOK_OK);
@@ -536,7 +536,7 @@ START_TEST(disabling)
 	ck_assert_int_eq(
 	    authtok_user_set_disabled(accounts, id, false), AUTHTOK_OK);
 	ck_assert(!stored("anna").disabled);
-	ck_assert_int_eq(stored("anna").epoch, 1);
+	ck_assert_int_eq(stored("anna").epoch, NOW);
 	ck_assert_int_eq(stored("anna").version, 3);
 	ck_assert_int_eq(
 	    authtok_user_set_disabled(accounts, 999, true), AUTHTOK_ENOUSER);
@@ -559,7 +559,7 @@ START_TEST(a_hash_from_elsewhere)
 	ck_assert_int_eq(stored("anna").version, 1);
 	ck_assert_int_eq(authtok_user_set_hash(accounts, id, hash), AUTHTOK_OK);
 	ck_assert_str_eq(stored("anna").hash, hash);
-	ck_assert_int_eq(stored("anna").epoch, 1);
+	ck_assert_int_eq(stored("anna").epoch, NOW);
 	ck_assert_uint_eq(live_sessions(id), 0);
 	ck_assert_int_eq(
 	    authtok_user_set_hash(accounts, 999, hash), AUTHTOK_ENOUSER);
@@ -602,7 +602,7 @@ START_TEST(a_lost_race_is_run_again)
 	    authtok_user_set_roles(accounts, id, 3, all_three, NULL),
 	    AUTHTOK_OK);
 	ck_assert_uint_eq(stored("anna").role_count, 3);
-	ck_assert_int_eq(stored("anna").epoch, 1);
+	ck_assert_int_eq(stored("anna").epoch, NOW);
 	intrusions = 8;
 	ck_assert_int_eq(
 	    authtok_user_set_disabled(accounts, id, true), AUTHTOK_ECHANGED);
@@ -613,6 +613,32 @@ START_TEST(a_lost_race_is_run_again)
 	    authtok_user_set_password(accounts, id, "quiet river", 11),
 	    AUTHTOK_OK);
 	ck_assert_uint_eq(spy.argon2, 1);
+}
+END_TEST
+
+/* The clock was ahead when the epoch last rose: it rises all the same. */
+START_TEST(an_epoch_never_falls)
+{
+	int64_t id = add_anna();
+	struct authtok_user user = stored("anna");
+
+	user.epoch = NOW + 500;
+	put(&user);
+	ck_assert_int_eq(
+	    authtok_user_set_roles(accounts, id, 3, all_three, NULL),
+	    AUTHTOK_OK);
+	ck_assert_int_eq(stored("anna").epoch, NOW + 501);
+	now = INT64_MAX;
+	ck_assert_int_eq(
+	    authtok_user_set_disabled(accounts, id, true), AUTHTOK_OK);
+	ck_assert_int_eq(stored("anna").epoch, AUTHTOK_EPOCH_MAX);
+	/* and above there is none */
+	ck_assert_int_eq(
+	    authtok_epoch_next(AUTHTOK_EPOCH_MAX - 1, 5), AUTHTOK_EPOCH_MAX);
+	ck_assert_int_eq(authtok_epoch_next(AUTHTOK_EPOCH_MAX, 5), 0);
+	ck_assert_int_eq(authtok_epoch_next(INT64_MAX, INT64_MAX), 0);
+	ck_assert_int_eq(authtok_epoch_next(-1, 5), 0);
+	ck_assert_int_eq(authtok_epoch_next(INT64_MIN, 5), 0);
 }
 END_TEST
 
@@ -770,6 +796,7 @@ main(void)
 	tcase_add_test(tcase, a_hash_from_elsewhere);
 	tcase_add_test(tcase, removing);
 	tcase_add_test(tcase, a_lost_race_is_run_again);
+	tcase_add_test(tcase, an_epoch_never_falls);
 	tcase_add_test(tcase, an_epoch_at_its_end);
 	tcase_add_loop_test(tcase, faults_in_administration, 0, 2);
 	tcase_add_test(tcase, a_list_that_fails_holds_no_hash);

@@ -260,13 +260,103 @@ START_TEST(after_revoke_user_their_access_tokens_are_dead)
 	    AUTHTOK_OK);
 	left(false, false);
 	ends_last(&e, 5, AUTHTOK_EVENT_REVOKE, w->user.id, NULL, NULL, "all");
-	/* nobody is left: nothing to write */
+	/* nobody is left that the store knows of, but it may have been set back */
 	ck_assert_int_eq(authtok_session_revoke_user(
 			     w->sessions, w->user.id, NULL, NULL, &n),
 	    AUTHTOK_OK);
 	ck_assert_uint_eq(n, 0);
+	ends_last(&e, 6, AUTHTOK_EVENT_REVOKE, w->user.id, NULL, NULL, "all");
+	ck_assert_int_eq(authtok_session_revoke_user(
+			     w->sessions, w->user.id, mine.sid, NULL, &n),
+	    AUTHTOK_OK);
 	ends_log(&e);
-	ck_assert_uint_eq(e.count, 5);
+	ck_assert_uint_eq(e.count, 6);
+}
+END_TEST
+
+/* A token that the store forgot when it was set back to a backup. */
+static void
+forgotten(int64_t epoch, struct authtok_tokens *ret_tokens)
+{
+	struct authtok_grant grant = AUTHTOK_GRANT_INIT;
+	uint8_t sid[AUTHTOK_SID_LEN] = { 0xf0 };
+
+	grant.user_id = w->user.id;
+	grant.sid = sid;
+	grant.epoch = epoch;
+	*ret_tokens = (struct authtok_tokens)AUTHTOK_TOKENS_INIT;
+	ck_assert_int_eq(
+	    authtok_issue(w->engine, &grant, ret_tokens->access,
+		sizeof(ret_tokens->access), &ret_tokens->access_len,
+		&ret_tokens->access_expires_at),
+	    AUTHTOK_OK);
+}
+
+START_TEST(after_a_restore_all_is_all)
+{
+	struct authtok_tokens lost;
+	size_t n = 77;
+
+	forgotten(w->now - 9, &lost);
+	ck_assert_int_eq(ends_verify(&e, &lost), AUTHTOK_OK);
+	if (_i == 0)
+		ck_assert_int_eq(authtok_session_revoke_user(
+				     w->sessions, w->user.id, NULL, NULL, &n),
+		    AUTHTOK_OK);
+	else
+		ck_assert_int_eq(
+		    authtok_signout(w->sessions, AUTHTOK_GLOBAL, NULL,
+			mine.refresh, AUTHTOK_REFRESH_LEN, NULL),
+		    AUTHTOK_OK);
+	ck_assert_int_eq(ends_verify(&e, &lost), AUTHTOK_EREVOKED);
+	left(false, false);
+	/* and whoever signs in again is in */
+	w->now++;
+	ck_assert_int_eq(
+	    w->memory->ops->user_find(w->memory->ctx, w->user.id, &w->user),
+	    AUTHTOK_OK);
+	world_sign_in(w, &mine);
+	ck_assert_int_eq(ends_verify(&e, &mine), AUTHTOK_OK);
+}
+END_TEST
+
+/* Whose token it is, used up or of a session that has ended. */
+START_TEST(a_genuine_token_names_its_session)
+{
+	static const uint8_t none[AUTHTOK_SID_LEN] = { 0 };
+	uint8_t sid[AUTHTOK_SID_LEN] = { 0 };
+	char text[AUTHTOK_REFRESH_LEN + 1];
+	int64_t user = 0;
+
+	memcpy(text, mine.refresh, sizeof(text));
+	text[AUTHTOK_REFRESH_LEN - 1] ^= 4;
+	ck_assert_int_eq(authtok_session_identify(w->sessions, text,
+			     AUTHTOK_REFRESH_LEN, sid, &user),
+	    AUTHTOK_ESIG);
+	ck_assert_int_eq(
+	    authtok_session_identify(w->sessions, "x", 1, sid, &user),
+	    AUTHTOK_EFORMAT);
+	ck_assert_int_eq(authtok_session_identify(NULL, mine.refresh,
+			     AUTHTOK_REFRESH_LEN, sid, &user),
+	    AUTHTOK_EINVAL);
+	ck_assert_int_eq(
+	    authtok_session_identify(w->sessions, NULL, 0, sid, &user),
+	    AUTHTOK_EINVAL);
+	world_break(w, WORLD_FIND, WORLD_BEFORE, AUTHTOK_EBUSY, 1, false);
+	ck_assert_int_eq(authtok_session_identify(w->sessions, mine.refresh,
+			     AUTHTOK_REFRESH_LEN, sid, &user),
+	    AUTHTOK_EBUSY);
+	ck_assert_mem_eq(sid, none, sizeof(sid));
+	ck_assert_int_eq(user, 0);
+	ck_assert_int_eq(
+	    authtok_session_revoke(w->sessions, w->user.id, other.sid, NULL),
+	    AUTHTOK_OK);
+	ck_assert_int_eq(authtok_session_identify(w->sessions, other.refresh,
+			     AUTHTOK_REFRESH_LEN, sid, &user),
+	    AUTHTOK_OK);
+	ck_assert_mem_eq(sid, other.sid, sizeof(sid));
+	ck_assert_int_eq(user, w->user.id);
+	left(true, false);
 }
 END_TEST
 
@@ -579,6 +669,8 @@ main(void)
 	tcase_add_test(tc, after_revoke_the_access_token_is_dead);
 	tcase_add_test(tc, only_ones_own_live_session_is_revoked);
 	tcase_add_test(tc, after_revoke_user_their_access_tokens_are_dead);
+	tcase_add_loop_test(tc, after_a_restore_all_is_all, 0, 2);
+	tcase_add_test(tc, a_genuine_token_names_its_session);
 	tcase_add_test(tc, revoke_that_fails_is_told);
 	tcase_add_test(tc, revoke_of_a_known_session_needs_no_pull);
 	tcase_add_test(tc, revoke_without_a_record_does_nothing);

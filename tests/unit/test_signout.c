@@ -69,7 +69,7 @@ left(bool mine_left, bool other_left)
 	    w->memory->ops->user_find(w->memory->ctx, w->user.id, &user),
 	    AUTHTOK_OK);
 	ck_assert_int_eq(
-	    user.epoch, w->user.epoch + (mine_left || other_left ? 0 : 1));
+	    user.epoch, mine_left || other_left ? w->user.epoch : w->now);
 }
 
 static enum authtok_err
@@ -345,6 +345,127 @@ START_TEST(any_other_genuine_token_ends_its_own_session_only)
 }
 END_TEST
 
+/* ---- by both --------------------------------------------------------------- */
+
+/* mine as claims, and a refresh token. */
+static enum authtok_err
+by_both(enum authtok_scope scope, const char *token)
+{
+	ck_assert_int_eq(ends_verify(&e, &mine), AUTHTOK_OK);
+	return authtok_signout(
+	    w->sessions, scope, w->claims, token, strlen(token), &client);
+}
+
+static void
+revoked(const struct authtok_tokens *tokens)
+{
+	ck_assert_int_eq(
+	    authtok_session_revoke(w->sessions, w->user.id, tokens->sid, NULL),
+	    AUTHTOK_OK);
+}
+
+START_TEST(of_both_the_live_refresh_token_counts)
+{
+	ck_assert_int_eq(by_both(AUTHTOK_LOCAL, other.refresh), AUTHTOK_OK);
+	left(true, false);
+}
+END_TEST
+
+/* Whoever is told "signed out" is so. */
+START_TEST(a_dead_refresh_token_hides_no_access_token)
+{
+	char text[AUTHTOK_REFRESH_LEN + 1];
+	struct authtok_session row;
+
+	memcpy(text, other.refresh, sizeof(text));
+	switch (_i) {
+	case 0: /* ended */
+		revoked(&other);
+		break;
+	case 1: /* gone */
+		row = world_row(w, other.sid);
+		revoked(&other);
+		ck_assert_int_eq(w->memory->ops->session_delete(w->memory->ctx,
+				     other.sid, row.gen, row.branch),
+		    AUTHTOK_OK);
+		break;
+	case 2: /* not genuine */
+		text[AUTHTOK_REFRESH_LEN - 1] ^= 4;
+		break;
+	case 3: /* idle for too long, while mine went on */
+		w->now += 86400;
+		ck_assert_int_eq(
+		    authtok_session_open(w->sessions, &w->user, NULL, &mine),
+		    AUTHTOK_OK);
+		break;
+	default: /* nonsense */
+		strcpy(text, "nonsense");
+	}
+	ck_assert_int_eq(by_both(AUTHTOK_LOCAL, text), AUTHTOK_OK);
+	ck_assert_int_eq(ends_verify(&e, &mine), AUTHTOK_EREVOKED);
+	ck_assert_int_ne(world_row(w, mine.sid).revoked_at, 0);
+	if (_i == 2 || _i == 4)
+		left(false, true);
+}
+END_TEST
+
+/* Its own: the refresh token was used up by another device, say. */
+START_TEST(both_of_an_ended_session_are_ok)
+{
+	ck_assert_int_eq(ends_verify(&e, &mine), AUTHTOK_OK);
+	revoked(&mine);
+	ck_assert_int_eq(authtok_signout(w->sessions, AUTHTOK_LOCAL, w->claims,
+			     mine.refresh, AUTHTOK_REFRESH_LEN, NULL),
+	    AUTHTOK_OK);
+	left(false, true);
+}
+END_TEST
+
+START_TEST(for_more_the_claims_count)
+{
+	revoked(&other);
+	ck_assert_int_eq(by_both(AUTHTOK_OTHERS, "nonsense"), AUTHTOK_OK);
+	left(true, false);
+	ck_assert_int_eq(by_both(AUTHTOK_GLOBAL, other.refresh), AUTHTOK_OK);
+	left(false, false);
+}
+END_TEST
+
+/* From elsewhere: they name no session here. */
+START_TEST(claims_without_a_session_hide_no_refresh_token)
+{
+	static const enum authtok_scope scopes[] = { AUTHTOK_LOCAL,
+		AUTHTOK_GLOBAL };
+	struct authtok_grant grant = AUTHTOK_GRANT_INIT;
+	char token[AUTHTOK_TOKEN_MAX + 1];
+	size_t len;
+
+	grant.user_id = w->user.id;
+	ck_assert_int_eq(
+	    authtok_issue(w->engine, &grant, token, sizeof(token), &len, NULL),
+	    AUTHTOK_OK);
+	ck_assert_int_eq(
+	    authtok_verify(w->engine, token, len, w->claims), AUTHTOK_OK);
+	ck_assert_int_eq(authtok_signout(w->sessions, scopes[_i], w->claims,
+			     "nonsense", 8, NULL),
+	    AUTHTOK_EFORMAT);
+	ck_assert_int_eq(authtok_signout(w->sessions, scopes[_i], w->claims,
+			     mine.refresh, AUTHTOK_REFRESH_LEN, NULL),
+	    AUTHTOK_OK);
+	left(false, _i == 0);
+}
+END_TEST
+
+/* Not a verdict on the token: nothing is known of it. */
+START_TEST(a_store_that_fails_is_no_verdict)
+{
+	world_break(w, WORLD_FIND, WORLD_BEFORE, AUTHTOK_EBUSY, 1, true);
+	ck_assert_int_eq(by_both(AUTHTOK_LOCAL, other.refresh), AUTHTOK_EBUSY);
+	world_heal(w);
+	left(true, true);
+}
+END_TEST
+
 START_TEST(what_is_dead_already_is_ok)
 {
 	enum authtok_scope scope = (enum authtok_scope)_i;
@@ -567,6 +688,14 @@ add_refresh(Suite *suite)
 	tcase_add_loop_test(tc, an_accepted_token_ends_all, 0, GOOD);
 	tcase_add_loop_test(
 	    tc, any_other_genuine_token_ends_its_own_session_only, 0, BAD * 3);
+	tcase_add_test(tc, of_both_the_live_refresh_token_counts);
+	tcase_add_loop_test(
+	    tc, a_dead_refresh_token_hides_no_access_token, 0, 5);
+	tcase_add_test(tc, both_of_an_ended_session_are_ok);
+	tcase_add_test(tc, for_more_the_claims_count);
+	tcase_add_loop_test(
+	    tc, claims_without_a_session_hide_no_refresh_token, 0, 2);
+	tcase_add_test(tc, a_store_that_fails_is_no_verdict);
 	tcase_add_loop_test(
 	    tc, what_is_dead_already_is_ok, AUTHTOK_LOCAL, AUTHTOK_GLOBAL + 1);
 	tcase_add_test(tc, a_forged_token_ends_nothing);
