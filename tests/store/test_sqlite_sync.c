@@ -37,20 +37,28 @@ static struct {
 	pthread_cond_t change;
 	unsigned log_waits; /* fdatasync of a log */
 	bool fails;
-	bool stands; /* whoever waits goes on when it does not any more */
+	atomic_bool full; /* the database cannot be written to, the log can */
+	bool stands;      /* whoever waits goes on when it does not any more */
 	unsigned waiting;
 } disk = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.change = PTHREAD_COND_INITIALIZER };
 
+/* Whether the name of the file ends so, four characters long. */
 static bool
-is_log(int fd)
+is_file(int fd, const char *end)
 {
 	char link[64], path[256];
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, path, sizeof(path));
-	return n > 4 && memcmp(path + n - 4, "-wal", 4) == 0;
+	return n > 4 && memcmp(path + n - 4, end, 4) == 0;
+}
+
+static bool
+is_log(int fd)
+{
+	return is_file(fd, "-wal");
 }
 
 __attribute__((visibility("default"))) int
@@ -72,6 +80,16 @@ fdatasync(int fd)
 	if (!fails)
 		return (int)syscall(SYS_fdatasync, fd);
 	errno = EIO;
+	return -1;
+}
+
+__attribute__((visibility("default"))) ssize_t
+pwrite64(int fd, const void *data, size_t len, off64_t offset)
+{
+	/* the index of the log has room too */
+	if (!atomic_load(&disk.full) || is_log(fd) || is_file(fd, "-shm"))
+		return syscall(SYS_pwrite64, fd, data, len, offset);
+	errno = ENOSPC;
 	return -1;
 }
 
@@ -442,6 +460,64 @@ START_TEST(test_failing_disk)
 }
 END_TEST
 
+static void
+rotate_to(
+    struct authtok_store *store, struct authtok_session *session, uint32_t gen)
+{
+	while (session->gen < gen) {
+		session->gen++;
+		ck_assert_int_eq(OP(store, session_update, session,
+				     session->gen - 1, 0, false, NULL),
+		    AUTHTOK_OK);
+	}
+}
+
+static void
+await_checkpointer(struct at_checkpointer *c)
+{
+	pthread_mutex_lock(&c->lock);
+	while (c->busy)
+		pthread_cond_wait(&c->idle, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/*
+ * The log finds room, the database does not: everything goes on, the log keeps
+ * what cannot be copied, and when there is room again it is copied.
+ */
+START_TEST(test_full_database)
+{
+	struct authtok_session session;
+	char why[256];
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+	struct at_checkpointer *c =
+	    &((struct at_sqlite *)store->ctx)->checkpointer;
+	int steps;
+
+	make_session(&session, id, 0);
+	atomic_store(&disk.full, true);
+	rotate_to(store, &session, 2 * AT_SQLITE_LOG_STEP);
+	await_checkpointer(c);
+	authtok_store_explain(store, why, sizeof(why));
+	ck_assert_msg(strstr(why, "full") != NULL, "%s", why);
+	ck_assert_int_ge(c->seen, 2 * AT_SQLITE_LOG_STEP);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	atomic_store(&disk.full, false);
+	make_session(&session, id, 1);
+	/* commits may be too fast for it for a while */
+	for (steps = 0; steps < 8 && c->seen >= AT_SQLITE_LOG_STEP; steps++) {
+		rotate_to(store, &session, session.gen + AT_SQLITE_LOG_STEP);
+		await_checkpointer(c);
+		rotate_to(store, &session, session.gen + 1);
+	}
+	ck_assert_int_lt(c->seen, AT_SQLITE_LOG_STEP);
+	ck_assert_int_eq(revoked_without_log(), 1);
+	authtok_store_close(store);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -457,6 +533,7 @@ main(void)
 	tcase_add_test(tc, test_rotating_together);
 	tcase_add_test(tc, test_waits_beside_the_writer);
 	tcase_add_test(tc, test_failing_disk);
+	tcase_add_test(tc, test_full_database);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
