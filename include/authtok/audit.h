@@ -1,7 +1,7 @@
 /*
  * authtok/audit.h - the audit log: one record for each security event, written
  * in the transaction of the event, chained by HMAC-SHA256 under a key derived
- * from the refresh secrets, so that who can only write the database cannot
+ * from the audit secrets, so that who can only write the database cannot
  * alter, remove or insert a record unseen.
  */
 #ifndef AUTHTOK_AUDIT_H
@@ -49,9 +49,9 @@ const char *authtok_event_name(uint32_t event);
 struct authtok_audit;
 
 /*
- * K = HKDF-SHA256(refresh secret n, info "authtok audit v1" | n); new records
+ * K = HKDF-SHA256(audit secret n, info "authtok audit v1" | n); new records
  * hang on the current secret. keys is copied.
- * Errors: EINVAL, ENOMEM, ECRYPTO, EKEY (no current refresh secret).
+ * Errors: EINVAL, ENOMEM, ECRYPTO, EKEY (no current audit secret, or two).
  */
 enum authtok_err authtok_audit_new(
     const struct authtok_keys *keys, struct authtok_audit **ret_audit);

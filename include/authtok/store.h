@@ -108,7 +108,7 @@ struct authtok_audit_record {
 	int64_t user_id; /* 0: nobody's; user_create puts the new id here */
 	uint32_t event;  /* enum authtok_event, see authtok/audit.h */
 	uint32_t count;  /* how often; 1 but for failed sign-ins */
-	uint32_t key;    /* number of the refresh secret that mac hangs on */
+	uint32_t key;    /* number of the audit secret that mac hangs on */
 	bool has_sid;
 	uint8_t sid[AUTHTOK_SID_LEN]; /* zero without has_sid */
 	char address[AUTHTOK_ADDRESS_MAX + 1];

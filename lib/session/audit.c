@@ -70,7 +70,7 @@ authtok_audit_new(
 	audit = calloc(1, sizeof(*audit));
 	if (audit == NULL)
 		return AUTHTOK_ENOMEM;
-	err = at_derived_init(&audit->keys, keys, INFO);
+	err = at_derived_init(&audit->keys, keys, AT_AUDIT, INFO);
 	if (err != AUTHTOK_OK) {
 		free(audit);
 		return err;

@@ -106,7 +106,7 @@ START_TEST(events_are_recorded)
 	authctl(&server, &r, "", "audit", "list", NULL);
 	ck_assert_int_eq(r.status, 0);
 	has("1\t");
-	has("\tkeys\t-\t-\t-\t1\tsecret,refresh-1\n");
+	has("\tkeys\t-\t-\t-\t1\tsecret,refresh-1,audit-1\n");
 	has("\tsignup\t1\t-\t127.0.0.1\t");
 	has("\tsignin\t1\t");
 	has("\tsignin-failed\t1\t");
@@ -152,13 +152,111 @@ START_TEST(a_change_of_keys_is_recorded_once)
 	    "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"},"
 	    "{\"kty\":\"oct\",\"use\":\"authtok-refresh\",\"kid\":\"1\","
 	    "\"key_ops\":[\"sign\",\"verify\"],"
-	    "\"k\":\"ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8\"}]}");
+	    "\"k\":\"ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8\"},"
+	    "{\"kty\":\"oct\",\"use\":\"authtok-audit\",\"kid\":\"2\","
+	    "\"key_ops\":[\"sign\",\"verify\"],"
+	    "\"k\":\"QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8\"}]}");
 	authd_write(&server, "authd.conf",
 	    "{\"listen\": \"127.0.0.1:0\", \"keys\": \"more.keys\"}");
 	ck_assert_int_eq(kill(server.pid, SIGHUP), 0);
 	authd_await_log(&server, "event=reload\n");
 	ck_assert_uint_eq(count_of("\tkeys\t"), 2);
+	has("\tn1,refresh-1,audit-2\n");
 	ck_assert_ptr_null(strstr(authd_log(&server), "AAECAw"));
+	authd_remove(&server);
+}
+END_TEST
+
+#define SIGNING                                                      \
+	"{\"kty\":\"oct\",\"use\":\"sig\",\"kid\":\"s1\","           \
+	"\"key_ops\":[\"sign\",\"verify\"],\"alg\":\"HS256\",\"k\":" \
+	"\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"},\n"
+#define SECRET_KEY(use, kid, ops, k)                                  \
+	"{\"kty\":\"oct\",\"use\":\"authtok-" use "\",\"kid\":\"" kid \
+	"\",\"key_ops\":[" ops "],\"k\":\"" k "\"}"
+#define CURRENT "\"sign\",\"verify\""
+#define OLD     "\"verify\""
+#define KA      "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8"
+#define KB      "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8"
+#define KC      "YGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn8"
+
+/* From now on these are authd's keys. */
+static void
+use_keys(const char *secrets)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), "{\"keys\":[\n" SIGNING "%s]}\n", secrets);
+	authd_write(&server, "authd.keys", text);
+	authd_write(&server, "authd.conf", "{\"listen\": \"127.0.0.1:0\"}");
+}
+
+/*
+ * Another refresh secret is nothing to the log; another audit secret goes on
+ * from the old one, which is needed for as long as its records are there.
+ */
+START_TEST(the_log_has_secrets_of_its_own)
+{
+	authd_make(&server, "");
+	use_keys(SECRET_KEY("refresh", "1", CURRENT, KA) ",\n" SECRET_KEY(
+	    "audit", "1", CURRENT, KB));
+	authd_start(&server);
+	walk();
+	authd_stop(&server);
+	is_whole();
+	use_keys(SECRET_KEY("refresh", "1", CURRENT, KC) ",\n" SECRET_KEY(
+	    "audit", "1", CURRENT, KB));
+	is_whole();
+	use_keys(SECRET_KEY("refresh", "1", CURRENT, KB) ",\n" SECRET_KEY(
+	    "audit", "2", CURRENT, KC));
+	is_bad(1);
+	has("unknown key");
+	use_keys(SECRET_KEY("refresh", "1", CURRENT, KC) ",\n" SECRET_KEY(
+	    "audit", "1", OLD, KB) ",\n" SECRET_KEY("audit", "2", CURRENT, KC));
+	authd_start(&server);
+	sign_up(&server, "bob");
+	authd_stop(&server);
+	is_whole();
+	ck_assert_uint_eq(
+	    count_of("\tkeys\t-\t-\t-\t1\ts1,refresh-1,audit-1,audit-2\n"), 1);
+	authd_remove(&server);
+}
+END_TEST
+
+static void
+lacks(const char *use)
+{
+	char part[64];
+
+	snprintf(part, sizeof(part), "a key with \"use\":\"%s\"", use);
+	authd_run(&server, &r, "-t", "-c", server.conf, NULL);
+	ck_assert_int_eq(r.status, 2);
+	has("authd.keys");
+	has(part);
+	authd_run(&server, &r, "-c", server.conf, NULL);
+	ck_assert_int_eq(r.status, 2);
+	has(part);
+	verify(NULL);
+	ck_assert_int_eq(r.status, 1);
+	has("authd.keys");
+	has(part);
+}
+
+START_TEST(keys_without_one_of_each_kind_are_refused)
+{
+	begin(); /* a database is there */
+	authd_stop(&server);
+	use_keys(SECRET_KEY("refresh", "1", CURRENT, KA));
+	lacks("authtok-audit");
+	use_keys(SECRET_KEY("refresh", "1", CURRENT, KA) ",\n" SECRET_KEY(
+	    "audit", "1", OLD, KB));
+	lacks("authtok-audit");
+	use_keys(
+	    SECRET_KEY("refresh", "1", CURRENT, KA) ",\n" SECRET_KEY("audit",
+		"1", CURRENT, KB) ",\n" SECRET_KEY("audit", "2", CURRENT, KC));
+	lacks("authtok-audit");
+	use_keys(SECRET_KEY("audit", "1", CURRENT, KB));
+	lacks("authtok-refresh");
 	authd_remove(&server);
 }
 END_TEST
@@ -269,7 +367,9 @@ int
 main(void)
 {
 	const TTest *const tests[] = { events_are_recorded,
-		a_change_of_keys_is_recorded_once, tampering_is_found,
+		a_change_of_keys_is_recorded_once,
+		the_log_has_secrets_of_its_own,
+		keys_without_one_of_each_kind_are_refused, tampering_is_found,
 		a_cut_off_tail_needs_a_known_head,
 		old_records_are_exported_and_cut, NULL };
 

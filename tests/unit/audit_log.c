@@ -118,10 +118,10 @@ log_setup(void)
 			log_secrets[i][j] = (uint8_t)(i * 50 + j);
 	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
 	ck_assert_int_eq(
-	    authtok_keys_add_refresh(keys, 1, log_secrets[1], 32, false),
+	    authtok_keys_add_audit(keys, 1, log_secrets[1], 32, false),
 	    AUTHTOK_OK);
 	ck_assert_int_eq(
-	    authtok_keys_add_refresh(keys, 2, log_secrets[2], 32, true),
+	    authtok_keys_add_audit(keys, 2, log_secrets[2], 32, true),
 	    AUTHTOK_OK);
 	ck_assert_int_eq(authtok_audit_new(keys, &log_audit), AUTHTOK_OK);
 	log_fill(5);
@@ -142,7 +142,7 @@ log_one_key(unsigned number, const uint8_t *secret)
 
 	ck_assert_int_eq(authtok_keys_new(&k), AUTHTOK_OK);
 	ck_assert_int_eq(
-	    authtok_keys_add_refresh(k, number, secret, 32, true), AUTHTOK_OK);
+	    authtok_keys_add_audit(k, number, secret, 32, true), AUTHTOK_OK);
 	ck_assert_int_eq(authtok_audit_new(k, &a), AUTHTOK_OK);
 	authtok_keys_free(k);
 	return a;

@@ -31,7 +31,12 @@ START_TEST(a_chain_needs_a_current_secret)
 	ck_assert_int_eq(authtok_keys_new(&k), AUTHTOK_OK);
 	ck_assert_int_eq(authtok_audit_new(k, &a), AUTHTOK_EKEY);
 	ck_assert_int_eq(
-	    authtok_keys_add_refresh(k, 1, log_secrets[1], 32, false),
+	    authtok_keys_add_audit(k, 1, log_secrets[1], 32, false),
+	    AUTHTOK_OK);
+	ck_assert_int_eq(authtok_audit_new(k, &a), AUTHTOK_EKEY);
+	/* those of another use are none */
+	ck_assert_int_eq(
+	    authtok_keys_add_refresh(k, 2, log_secrets[2], 32, true),
 	    AUTHTOK_OK);
 	ck_assert_int_eq(authtok_audit_new(k, &a), AUTHTOK_EKEY);
 	ck_assert_int_eq(authtok_audit_new(NULL, &a), AUTHTOK_EINVAL);
