@@ -148,7 +148,7 @@ enum authtok_end {
 };
 
 /* Bumped at every change of struct authtok_store_ops or of a record. */
-#define AUTHTOK_STORE_VERSION 2
+#define AUTHTOK_STORE_VERSION 3
 
 struct authtok_store_ops {
 	unsigned version; /* AUTHTOK_STORE_VERSION of the backend's build */
@@ -270,7 +270,10 @@ struct authtok_store_ops {
 	enum authtok_err (*audit_append)(
 	    void *ctx, const struct authtok_act *act);
 
-	/* Records with seq > after, by seq, up to cap. */
+	/*
+	 * Records after the base with seq > after, by seq, up to cap. One that
+	 * cannot be read any more is zero but for its seq: no chain passes it.
+	 */
 	enum authtok_err (*audit_list)(void *ctx, int64_t after,
 	    struct authtok_audit_record *ret_records, size_t cap,
 	    size_t *ret_count);
@@ -283,11 +286,14 @@ struct authtok_store_ops {
 	    void *ctx, int64_t *ret_seq, uint8_t ret_mac[AUTHTOK_MAC_LEN]);
 
 	/*
-	 * Remove the records up to and with seq, which becomes the base; OK
-	 * without change when they are gone already. EUNKNOWN: seq is not
-	 * reached yet. The newest record always stays: EINVAL.
+	 * Remove the records up to and with seq, which becomes the base, and
+	 * append the record of act, which says so: both in one step. seq may be
+	 * that of the newest record. OK without change, and without a record,
+	 * when they are gone already. EUNKNOWN: seq is not reached yet. EINVAL:
+	 * no act or no record.
 	 */
-	enum authtok_err (*audit_cut)(void *ctx, int64_t seq);
+	enum authtok_err (*audit_cut)(
+	    void *ctx, int64_t seq, const struct authtok_act *act);
 
 	/*
 	 * For logs: a sentence on the last EBUSY or ESTORE of this handle, into

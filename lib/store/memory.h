@@ -118,7 +118,8 @@ enum authtok_err at_memory_audit_list(void *ctx, int64_t after,
     struct authtok_audit_record *ret_records, size_t cap, size_t *ret_count);
 enum authtok_err at_memory_audit_base(
     void *ctx, int64_t *ret_seq, uint8_t *ret_mac);
-enum authtok_err at_memory_audit_cut(void *ctx, int64_t seq);
+enum authtok_err at_memory_audit_cut(
+    void *ctx, int64_t seq, const struct authtok_act *act);
 
 /* memory_users.c */
 struct memory_user *at_memory_user_get(const struct memory *m, int64_t id);

@@ -104,17 +104,19 @@ at_memory_audit_base(void *ctx, int64_t *ret_seq, uint8_t *ret_mac)
 }
 
 static enum authtok_err
-cut(struct memory *m, int64_t seq)
+cut(struct memory *m, int64_t seq, const struct authtok_act *act)
 {
-	int64_t newest = m->audit_base + (int64_t)m->audit_count;
+	enum authtok_err err;
 	size_t n;
 
 	if (seq <= m->audit_base)
 		return AUTHTOK_OK;
-	if (seq > newest)
+	if (seq - m->audit_base > (int64_t)m->audit_count)
 		return AUTHTOK_EUNKNOWN;
-	if (seq == newest)
-		return AUTHTOK_EINVAL;
+	/* it hangs on the newest record, which may be one that goes */
+	err = append(m, act, act->record->user_id);
+	if (err)
+		return err;
 	n = (size_t)(seq - m->audit_base);
 	m->audit_base = seq;
 	memcpy(m->audit_base_mac, m->audit[n - 1].mac, AUTHTOK_MAC_LEN);
@@ -124,13 +126,15 @@ cut(struct memory *m, int64_t seq)
 }
 
 enum authtok_err
-at_memory_audit_cut(void *ctx, int64_t seq)
+at_memory_audit_cut(void *ctx, int64_t seq, const struct authtok_act *act)
 {
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!act || !act->record)
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
-	err = cut(m, seq);
+	err = cut(m, seq, act);
 	at_memory_unlock(m);
 	return err;
 }

@@ -212,29 +212,34 @@ at_sqlite_audit_base(
 	return AUTHTOK_OK;
 }
 
+struct cut {
+	int64_t seq;
+	const struct authtok_act *act;
+};
+
 static enum authtok_err
 move_base(struct at_conn *conn, void *arg)
 {
-	const int64_t seq = *(const int64_t *)arg;
+	const struct cut *cut = arg;
 	struct place base, last;
 	sqlite3_stmt *stmt;
 	enum authtok_err err = read_base(conn, &base);
 	int rc;
 
-	if (err != AUTHTOK_OK || seq <= base.seq)
+	if (err != AUTHTOK_OK || cut->seq <= base.seq)
 		return err;
 	err = read_last(conn, &last);
 	if (err != AUTHTOK_OK)
 		return err;
-	if (seq > last.seq)
+	if (cut->seq > last.seq)
 		return AUTHTOK_EUNKNOWN;
-	if (seq == last.seq)
-		return AUTHTOK_EINVAL;
 	rc = at_conn_stmt(conn, AT_STMT_AUDIT_CUT, &stmt);
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
-	at_bind_int(stmt, 1, seq);
-	return at_conn_err(at_stmt_run(stmt));
+	at_bind_int(stmt, 1, cut->seq);
+	rc = at_stmt_run(stmt);
+	/* when all records go it hangs on the base */
+	return rc == SQLITE_OK ? at_audit_act(conn, cut->act) : at_conn_err(rc);
 }
 
 static enum authtok_err
@@ -259,11 +264,15 @@ remove_some(struct at_conn *conn, void *arg)
  * disk; what is left of a cut that was interrupted goes with the next one.
  */
 enum authtok_err
-at_sqlite_audit_cut(void *ctx, int64_t seq)
+at_sqlite_audit_cut(void *ctx, int64_t seq, const struct authtok_act *act)
 {
+	struct cut cut = { .seq = seq, .act = act };
 	size_t removed = 0;
-	enum authtok_err err = at_sqlite_write(ctx, move_base, &seq);
+	enum authtok_err err;
 
+	if (act == NULL || act->record == NULL)
+		return AUTHTOK_EINVAL;
+	err = at_sqlite_write(ctx, move_base, &cut);
 	do {
 		if (err == AUTHTOK_OK)
 			err = at_sqlite_tidy(ctx, remove_some, &removed);

@@ -356,7 +356,8 @@ enum authtok_err at_sqlite_audit_list(void *ctx, int64_t after,
     struct authtok_audit_record *ret_records, size_t cap, size_t *ret_count);
 enum authtok_err at_sqlite_audit_base(
     void *ctx, int64_t *ret_seq, uint8_t ret_mac[AUTHTOK_MAC_LEN]);
-enum authtok_err at_sqlite_audit_cut(void *ctx, int64_t seq);
+enum authtok_err at_sqlite_audit_cut(
+    void *ctx, int64_t seq, const struct authtok_act *act);
 
 /*
  * Inside a transaction, after all that the act changes: append its record; OK

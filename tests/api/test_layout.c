@@ -11,7 +11,7 @@
 
 START_TEST(vtable_is_pinned_to_its_version)
 {
-	ck_assert_uint_eq(AUTHTOK_STORE_VERSION, 2);
+	ck_assert_uint_eq(AUTHTOK_STORE_VERSION, 3);
 	ck_assert_uint_eq(
 	    sizeof(struct authtok_store_ops), 23 * sizeof(void *));
 	ck_assert_uint_eq(offsetof(struct authtok_store_ops, version), 0);

@@ -313,6 +313,46 @@ START_TEST(a_cut_off_tail_needs_a_known_head)
 }
 END_TEST
 
+/* The first or the last record of an export, as SEQ:MAC; its seq. */
+static long
+end_of(const char *name, bool last, char ret_head[96])
+{
+	char path[128], line[2048];
+	const char *mac;
+	FILE *file;
+	long seq = 0;
+
+	authd_path(&server, name, path, sizeof(path));
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file) != NULL) {
+		mac = strstr(line, "\"mac\":\"");
+		ck_assert_ptr_nonnull(mac);
+		ck_assert_int_eq(sscanf(line, "{\"seq\":%ld,", &seq), 1);
+		snprintf(ret_head, 96, "%ld:%.64s", seq, mac + 7);
+		if (!last)
+			break;
+	}
+	fclose(file);
+	return seq;
+}
+
+/* One export, the next one, and then the log, are one chain. */
+static void
+joins(const char *first, const char *second)
+{
+	char head[96];
+	long end = end_of(first, true, head);
+
+	ck_assert_int_eq(end_of(second, false, head), end + 1);
+	(void)end_of(second, true, head);
+	verify(head); /* it is what the log hangs on */
+	ck_assert_msg(r.status == 0, "%s", r.out);
+	head[strlen(head) - 1] ^= 1;
+	verify(head);
+	ck_assert_int_eq(r.status, 1);
+}
+
 START_TEST(old_records_are_exported_and_cut)
 {
 	char path[128], line[2048];
@@ -350,8 +390,11 @@ START_TEST(old_records_are_exported_and_cut)
 	authctl(&server, &r, "", "audit", "export", "y.json", "--before",
 	    "2100-01-01T00:00:00Z", NULL);
 	ck_assert_msg(r.status == 0, "%s", r.out);
-	authctl(&server, &r, "", "audit", "list", NULL); /* the newest stays */
+	/* the record of the cut is what stays */
+	authctl(&server, &r, "", "audit", "list", NULL);
 	ck_assert_ptr_eq(strchr(r.out, '\n') + 1, r.out + strlen(r.out));
+	has("\tcut\t-\t-\t-\t1\tup to ");
+	joins("old.json", "y.json");
 	sign_up(&server, "bob");
 	is_whole();
 	sql("UPDATE audit SET user_id = user_id + 1");
@@ -359,6 +402,53 @@ START_TEST(old_records_are_exported_and_cut)
 	    "2100-01-01", NULL);
 	ck_assert_int_eq(r.status, 1);
 	has("nothing was cut");
+	authd_remove(&server);
+}
+END_TEST
+
+START_TEST(a_beginning_that_is_cut_off_is_found)
+{
+	begin();
+	walk();
+	authd_stop(&server);
+	sql("UPDATE audit_base SET (seq, mac) ="
+	    " (SELECT seq, mac FROM audit WHERE seq = 3);"
+	    "DELETE FROM audit WHERE seq <= 3");
+	is_bad(4);
+	has("the beginning was cut off");
+	authctl(&server, &r, "", "audit", "list", "--limit", "1", NULL);
+	ck_assert_int_eq(strncmp(r.out, "4\t", 2), 0);
+	/* nor does an export hide it */
+	authctl(
+	    &server, &r, "", "audit", "export", "x.json", "--upto", "5", NULL);
+	ck_assert_int_eq(r.status, 1);
+	has("nothing was cut");
+	is_bad(4);
+	authd_remove(&server);
+}
+END_TEST
+
+START_TEST(a_base_that_is_set_back_is_found)
+{
+	begin();
+	walk();
+	authd_stop(&server);
+	sql("CREATE TABLE kept AS SELECT * FROM audit WHERE seq <= 5");
+	authctl(
+	    &server, &r, "", "audit", "export", "x.json", "--upto", "5", NULL);
+	ck_assert_msg(r.status == 0, "%s", r.out);
+	is_whole();
+	has("first 6\n");
+	sql("INSERT INTO audit SELECT * FROM kept");
+	is_whole(); /* what is before the base is nobody's business */
+	has("first 6\n");
+	authctl(&server, &r, "", "audit", "list", "--limit", "1", NULL);
+	ck_assert_int_eq(strncmp(r.out, "6\t", 2), 0);
+	sql("UPDATE audit_base SET (seq, mac) ="
+	    " (SELECT seq, mac FROM audit WHERE seq = 2)");
+	is_bad(3);
+	sql("UPDATE audit_base SET seq = 0, mac = zeroblob(32)");
+	is_bad(1);
 	authd_remove(&server);
 }
 END_TEST
@@ -371,7 +461,9 @@ main(void)
 		the_log_has_secrets_of_its_own,
 		keys_without_one_of_each_kind_are_refused, tampering_is_found,
 		a_cut_off_tail_needs_a_known_head,
-		old_records_are_exported_and_cut, NULL };
+		old_records_are_exported_and_cut,
+		a_beginning_that_is_cut_off_is_found,
+		a_base_that_is_set_back_is_found, NULL };
 
 	return run_tests("audit", NULL, NULL, tests);
 }

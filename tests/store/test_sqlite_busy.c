@@ -159,7 +159,7 @@ START_TEST(test_levels_of_durability)
 	AFTER(2, session_update, &session, 0, 0, false, &recorded);
 	AFTER(2, audit_append, &recorded);
 	/* the cut itself waits, the rows that go after it do not */
-	AFTER(1, audit_cut, 1);
+	AFTER(1, audit_cut, 1, &recorded);
 	AFTER(2, session_revoke, session.sid, &at_noon);
 	AFTER(2, session_revoke_user, id, NULL, &at_noon, &count);
 	AFTER(2, session_delete, session.sid, 0, 0);
