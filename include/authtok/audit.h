@@ -32,8 +32,10 @@ enum authtok_event {
 	AUTHTOK_EVENT_REUSE = 4,   /* a session ended by R6 */
 	AUTHTOK_EVENT_FORWARD = 5, /* R5: the store had been behind */
 	AUTHTOK_EVENT_SIGNOUT = 6, /* detail: local, others, global */
-	/* by its user or an admin: a session, or, without one, detail: others,
-	 * all */
+	/*
+	 * by its user or an admin: a session, or, without one, detail: others,
+	 * all; or a session, detail: limit, by a sign-in beyond max_per_user
+	 */
 	AUTHTOK_EVENT_REVOKE = 7,
 	AUTHTOK_EVENT_PASSWORD = 8,
 	AUTHTOK_EVENT_ROLES = 9, /* detail: the new ones */
@@ -62,7 +64,8 @@ void authtok_audit_free(struct authtok_audit *audit);
 
 /*
  * Let act carry record, which is borrowed until the act is done and whose seq,
- * key and mac are set by the store and the chain. audit NULL: act carries none.
+ * key and mac are set by the store and the chain. audit or record NULL: act
+ * carries none, nor a limit_record.
  */
 void authtok_audit_attach(const struct authtok_audit *audit,
     const struct authtok_audit_record *record, struct authtok_act *act);

@@ -129,14 +129,19 @@ typedef enum authtok_err authtok_chain(void *arg,
 
 /*
  * The act that a mutation belongs to: when it is, for how long a revocation
- * matters, and what the audit log says of it. The record is written in the
+ * matters, and what the audit log says of it. The records are written in the
  * same transaction, and only when the operation changed something.
  */
 struct authtok_act {
 	int64_t now;   /* > 0; otherwise the op is EINVAL and does nothing */
 	int64_t until; /* now + authtok_horizon */
 	const struct authtok_audit_record *record; /* NULL: none */
-	authtok_chain *chain;                      /* with record */
+	/*
+	 * session_create: once for each session that max_live ends, with its
+	 * sid put in, oldest first, all of them before record. NULL: none.
+	 */
+	const struct authtok_audit_record *limit_record;
+	authtok_chain *chain; /* with either */
 	void *chain_arg;
 };
 

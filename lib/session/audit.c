@@ -167,6 +167,8 @@ authtok_audit_attach(const struct authtok_audit *audit,
 	if (act == NULL)
 		return;
 	act->record = carry ? record : NULL;
+	if (!carry)
+		act->limit_record = NULL;
 	act->chain = carry ? chain : NULL;
 	/* only read again, but the store's hands know void * alone */
 	act->chain_arg = carry ? (void *)(uintptr_t)audit : NULL;

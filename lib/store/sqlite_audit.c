@@ -76,10 +76,11 @@ insert(struct at_conn *conn, const struct authtok_audit_record *record)
 	return at_conn_err(at_stmt_run(stmt));
 }
 
+/* Chain the record to the newest one, and write it. */
 static enum authtok_err
-append(struct at_conn *conn, const struct authtok_act *act, int64_t user_id)
+append(struct at_conn *conn, const struct authtok_act *act,
+    struct authtok_audit_record *record)
 {
-	struct authtok_audit_record record = *act->record;
 	struct place last;
 	enum authtok_err err = read_last(conn, &last);
 
@@ -87,30 +88,47 @@ append(struct at_conn *conn, const struct authtok_act *act, int64_t user_id)
 		return err;
 	if (last.seq == INT64_MAX) /* not one of ours */
 		return AUTHTOK_ESTORE;
-	record.seq = last.seq + 1;
-	record.user_id = user_id;
+	record->seq = last.seq + 1;
 	/* the chain sees what will be read */
-	if (!record.has_sid)
-		memset(record.sid, 0, sizeof(record.sid));
-	err = act->chain(act->chain_arg, last.mac, &record);
-	return err == AUTHTOK_OK ? insert(conn, &record) : err;
+	if (!record->has_sid)
+		memset(record->sid, 0, sizeof(record->sid));
+	err = act->chain(act->chain_arg, last.mac, record);
+	return err == AUTHTOK_OK ? insert(conn, record) : err;
 }
 
 enum authtok_err
 at_audit_act_of(
     struct at_conn *conn, const struct authtok_act *act, int64_t user_id)
 {
+	struct authtok_audit_record record;
+
 	if (act == NULL || act->record == NULL)
 		return AUTHTOK_OK;
-	return append(conn, act, user_id);
+	record = *act->record;
+	record.user_id = user_id;
+	return append(conn, act, &record);
 }
 
 enum authtok_err
 at_audit_act(struct at_conn *conn, const struct authtok_act *act)
 {
+	struct authtok_audit_record record;
+
 	if (act == NULL || act->record == NULL)
 		return AUTHTOK_OK;
-	return append(conn, act, act->record->user_id);
+	record = *act->record;
+	return append(conn, act, &record);
+}
+
+enum authtok_err
+at_audit_limit(
+    struct at_conn *conn, const struct authtok_act *act, const uint8_t *sid)
+{
+	struct authtok_audit_record record = *act->limit_record;
+
+	record.has_sid = true;
+	memcpy(record.sid, sid, sizeof(record.sid));
+	return append(conn, act, &record);
 }
 
 static enum authtok_err

@@ -114,6 +114,7 @@ enum at_stmt {
 	AT_STMT_SESSION_REVOKE,
 	AT_STMT_SESSION_DELETE,
 	AT_STMT_SESSION_LIVE,
+	AT_STMT_SESSION_OLDEST,
 	AT_STMT_SESSION_REVOKE_OLDEST,
 	AT_STMT_SESSION_REVOKE_USER,
 	AT_STMT_SESSION_DELETE_USER,
@@ -368,6 +369,9 @@ enum authtok_err at_audit_act(
 /* The same for an act on a user whom the caller could not know yet. */
 enum authtok_err at_audit_act_of(
     struct at_conn *conn, const struct authtok_act *act, int64_t user_id);
+/* Append the limit_record of the act, which has one, for one session. */
+enum authtok_err at_audit_limit(
+    struct at_conn *conn, const struct authtok_act *act, const uint8_t *sid);
 
 /* sqlite_purge.c */
 enum authtok_err at_sqlite_purge(void *ctx, int64_t now, int64_t idle_before,

@@ -137,6 +137,23 @@ count_of(const char *part)
 	return n;
 }
 
+START_TEST(the_limit_of_sessions_is_recorded)
+{
+	struct pair p;
+
+	authd_make(&server, "\"maxSessionsPerUser\": 2");
+	authd_start(&server);
+	sign_up(&server, "ann");
+	for (int i = 0; i < 5; i++)
+		sign_in(&server, "ann", &p);
+	ck_assert_uint_eq(count_of("\trevoke\t1\t"), 3);
+	ck_assert_uint_eq(count_of("\t127.0.0.1\t1\tlimit\n"), 3);
+	ck_assert_ptr_null(strstr(r.out, "\t-\t127.0.0.1\t1\tlimit\n"));
+	is_whole();
+	authd_remove(&server);
+}
+END_TEST
+
 START_TEST(a_change_of_keys_is_recorded_once)
 {
 	begin();
@@ -457,6 +474,7 @@ int
 main(void)
 {
 	const TTest *const tests[] = { events_are_recorded,
+		the_limit_of_sessions_is_recorded,
 		a_change_of_keys_is_recorded_once,
 		the_log_has_secrets_of_its_own,
 		keys_without_one_of_each_kind_are_refused, tampering_is_found,

@@ -363,6 +363,73 @@ WRONG_ACTS(session_revoke_user,
 	const struct authtok_act *act, size_t *ret_count),
     ctx, user_id, keep, &alone, ret_count)
 
+/* ---- max_live ------------------------------------------------------------ */
+
+static enum authtok_err
+limit_forgets(void *ctx, const struct authtok_session *session, int64_t version,
+    unsigned max_live, const struct authtok_act *act)
+{
+	struct authtok_act other = *act;
+
+	other.limit_record = NULL;
+	return right->session_create(ctx, session, version, max_live, &other);
+}
+
+static enum authtok_err
+limit_needs_record(void *ctx, const struct authtok_session *session,
+    int64_t version, unsigned max_live, const struct authtok_act *act)
+{
+	return act->record
+	    ? right->session_create(ctx, session, version, max_live, act)
+	    : limit_forgets(ctx, session, version, max_live, act);
+}
+
+static enum authtok_err
+append_limit(void *ctx, const struct authtok_act *act)
+{
+	struct authtok_act other = *act;
+
+	other.record = act->limit_record;
+	return append(ctx, &other);
+}
+
+/* Whether or not a session ended. */
+static enum authtok_err
+limit_always(void *ctx, const struct authtok_session *session, int64_t version,
+    unsigned max_live, const struct authtok_act *act)
+{
+	enum authtok_err err =
+	    right->session_create(ctx, session, version, max_live, act);
+
+	if (!err && act->limit_record && max_live != 1)
+		(void)append_limit(ctx, act);
+	return err;
+}
+
+static enum authtok_err
+limit_of_a_try(void *ctx, const struct authtok_session *session,
+    int64_t version, unsigned max_live, const struct authtok_act *act)
+{
+	enum authtok_err err =
+	    right->session_create(ctx, session, version, max_live, act);
+
+	if (err == AUTHTOK_EINVAL && act->limit_record)
+		(void)append_limit(ctx, act);
+	return err;
+}
+
+/* Its own record is in a second step. */
+static enum authtok_err
+limit_first(void *ctx, const struct authtok_session *session, int64_t version,
+    unsigned max_live, const struct authtok_act *act)
+{
+	struct authtok_act alone = bare(act);
+	enum authtok_err err =
+	    right->session_create(ctx, session, version, max_live, &alone);
+
+	return err ? err : append(ctx, act);
+}
+
 static enum authtok_err
 touch_forgets(void *ctx, const struct authtok_user *user, enum authtok_end end,
     const uint8_t *keep, const struct authtok_act *act)
@@ -510,5 +577,16 @@ const struct fault audit_faults[] = {
 	    { .session_revoke = session_revoke_always_appends } },
 	{ "a try is recorded", "session_revoke_user without effect, no record",
 	    { .session_revoke_user = session_revoke_user_always_appends } },
+	{ "the limit has no record", "max_live writes a record for each",
+	    { .session_create = limit_forgets } },
+	{ "the limit has a record with another only",
+	    "max_live writes its record alone",
+	    { .session_create = limit_needs_record } },
+	{ "the limit has a record too many", "max_live not reached, no record",
+	    { .session_create = limit_always } },
+	{ "a record comes too late", "max_live refused by the chain",
+	    { .session_create = limit_first } },
+	{ "a try is recorded", "max_live without effect, no record",
+	    { .session_create = limit_of_a_try } },
 	{ NULL, NULL, { 0 } },
 };

@@ -54,7 +54,11 @@ START_TEST(without_audit_an_act_carries_nothing)
 
 	authtok_audit_attach(log_audit, &r, &act);
 	ck_assert_ptr_nonnull(act.chain);
+	act.limit_record = &r;
+	authtok_audit_attach(log_audit, &r, &act);
+	ck_assert_ptr_eq(act.limit_record, &r);
 	authtok_audit_attach(NULL, &r, &act);
+	ck_assert_ptr_null(act.limit_record);
 	ck_assert_ptr_null(act.record);
 	ck_assert_ptr_null(act.chain);
 	ck_assert_ptr_null(act.chain_arg);
