@@ -36,7 +36,7 @@ service_open(struct service *s, const char *path)
 	struct authtok_config config = AUTHTOK_CONFIG_INIT;
 	struct authtok_sessions_config rotation = AUTHTOK_SESSIONS_CONFIG_INIT;
 	struct authtok_accounts_config accounts = AUTHTOK_ACCOUNTS_CONFIG_INIT;
-	char jwks[512], why[256];
+	char jwks[1024], why[256];
 	enum authtok_err err;
 	size_t len;
 

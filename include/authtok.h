@@ -40,7 +40,7 @@ extern "C" {
 #define AUTHTOK_SID_LEN   16   /* bytes of a session id */
 #define AUTHTOK_ROLE_MAX  32   /* bytes of the longest role name */
 #define AUTHTOK_ROLES_MAX 16   /* roles of one user */
-#define AUTHTOK_KEYS_MAX  32   /* keys in one key set, of either kind */
+#define AUTHTOK_KEYS_MAX  32   /* keys in one key set, of each kind */
 #define AUTHTOK_KID_MAX   64   /* bytes of the longest key id */
 
 /*
@@ -122,9 +122,10 @@ const char *authtok_version(void);
 /*
  * Keys.
  *
- * A key set is built, given to authtok_new (and authtok_sessions_new), which
- * copy what they need, and freed. Two kinds of key live in it: signing keys
- * for access tokens, and refresh secrets for refresh tokens. The algorithm
+ * A key set is built, given to authtok_new (and authtok_sessions_new,
+ * authtok_audit_new), which copy what they need, and freed. Three kinds of key
+ * live in it: signing keys for access tokens, refresh secrets for refresh
+ * tokens, and audit secrets for the chain of the audit log. The algorithm
  * belongs to the key, never to a token's header (RFC 8725 section 3.1).
  */
 enum authtok_alg {
@@ -159,12 +160,22 @@ enum authtok_err authtok_keys_add_refresh(struct authtok_keys *keys,
     unsigned number, const void *secret, size_t secret_len, bool current);
 
 /*
+ * Add an audit secret, likewise. current: new audit records hang on it; exactly
+ * one is. The others verify the older records, for as long as there are any.
+ * Errors: EINVAL (also number twice, and more than AUTHTOK_KEYS_MAX), EWEAK.
+ */
+enum authtok_err authtok_keys_add_audit(struct authtok_keys *keys,
+    unsigned number, const void *secret, size_t secret_len, bool current);
+
+/*
  * Add every key of a JWK Set (RFC 7517 section 5), text of len bytes. Members:
  *   {"kty":"oct","use":"sig","kid":"…","alg":"HS256","k":"…",
  *    "key_ops":["sign","verify"]}      a signing key; without "sign" in
  *                                      key_ops it only verifies
  *   {"kty":"oct","use":"authtok-refresh","kid":"1","k":"…",
  *    "key_ops":["sign","verify"]}      a refresh secret; kid is its number
+ *   {"kty":"oct","use":"authtok-audit","kid":"1","k":"…",
+ *    "key_ops":["sign","verify"]}      an audit secret; kid is its number
  * All of them are added or none. On failure *ret_why, when ret_why is not NULL,
  * is a static sentence that names the fault and *ret_at, when not NULL, the byte
  * offset in text where it was seen.
@@ -175,9 +186,9 @@ enum authtok_err authtok_keys_add_jwks(struct authtok_keys *keys,
     const char *text, size_t len, const char **ret_why, size_t *ret_at);
 
 /*
- * Write a fresh JWK Set with one HS256 key and one refresh secret, both 32
- * random bytes, as text into buf (size bytes, 512 are enough, NUL-terminated).
- * kid names the signing key. The caller wipes buf.
+ * Write a fresh JWK Set with one HS256 key, one refresh secret and one audit
+ * secret, each 32 random bytes, as text into buf (size bytes, 1024 are enough,
+ * NUL-terminated). kid names the signing key. The caller wipes buf.
  * Errors: EINVAL, ENOSPC, ECRYPTO.
  */
 enum authtok_err authtok_keys_generate(

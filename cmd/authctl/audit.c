@@ -83,7 +83,7 @@ audit_verify(const struct ctl *ctl, const struct words *words)
 	printf("records %" PRId64 "\nhead %" PRId64 ":", report.checked,
 	    report.head.seq);
 	ctl_print_hex(report.head.mac, sizeof(report.head.mac));
-	/* the chain has no gaps; what was cut before it is not known to it */
+	/* the chain has no gaps */
 	printf("\nfirst %" PRId64 "\n",
 	    report.head.seq - (int64_t)report.checked + 1);
 	return ctl_finish();

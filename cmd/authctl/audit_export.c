@@ -1,7 +1,8 @@
 /*
  * authctl audit export: the old part of the log moves into a file, and is cut
  * from the database only when the file is on disk. The records keep their MACs
- * there, so the file proves as much as the log did.
+ * there, so the file proves as much as the log did: its first record hangs on
+ * the last one of the export before it, the log's first on its last.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,26 +56,37 @@ write_record(FILE *to, const struct authtok_audit_record *r)
 	return !text.cut && fwrite(text.at, 1, text.len, to) == text.len;
 }
 
-/* Up to limit, or to the first that is not before the time. */
+/* The part of the log that was verified, and may be cut. */
+struct range {
+	int64_t base; /* the last record before it */
+	int64_t limit;
+};
+
+/*
+ * Up to the limit, or to the first that is not before the time; ECHANGED when
+ * the log does not begin any more where it did.
+ */
 static enum authtok_err
 write_records(const struct ctl *ctl, const struct ctl_export *what,
-    int64_t limit, FILE *to, int64_t *ret_last)
+    const struct range *range, FILE *to, int64_t *ret_last)
 {
 	struct authtok_audit_record *page = calloc(PAGE, sizeof(*page));
 	enum authtok_err err = AUTHTOK_ENOMEM;
-	int64_t after = 0;
+	int64_t after = range->base;
 	size_t count = PAGE, i;
 
 	while (page != NULL && count == PAGE) {
 		err = ctl->store->ops->audit_list(
 		    ctl->store->ctx, after, page, PAGE, &count);
 		for (i = 0; err == AUTHTOK_OK && i < count; i++) {
-			if (page[i].seq > limit ||
+			if (page[i].seq > range->limit ||
 			    (what->before != 0 && page[i].at >= what->before)) {
 				free(page);
 				return AUTHTOK_OK;
 			}
-			if (!write_record(to, &page[i]))
+			if (page[i].seq != after + 1)
+				err = AUTHTOK_ECHANGED;
+			else if (!write_record(to, &page[i]))
 				err = AUTHTOK_ENOSPC;
 			else
 				*ret_last = after = page[i].seq;
@@ -103,8 +115,8 @@ sync_folder(const char *path)
 
 /* What cannot be trusted any more is not to be cut. */
 static int
-find_limit(
-    const struct ctl *ctl, const struct ctl_export *what, int64_t *ret_limit)
+find_range(const struct ctl *ctl, const struct ctl_export *what,
+    struct range *ret_range)
 {
 	struct authtok_audit_report report = AUTHTOK_AUDIT_REPORT_INIT;
 	enum authtok_err err;
@@ -118,22 +130,21 @@ find_limit(
 	}
 	if (err != AUTHTOK_OK)
 		return ctl_failed(err, "audit export");
-	*ret_limit = report.head.seq - 1;
-	if (what->upto > *ret_limit) {
-		ctl_say("the newest record, %" PRId64
-			", stays: --upto must be below it",
-		    report.head.seq);
+	ret_range->base = report.head.seq - report.checked;
+	ret_range->limit = report.head.seq;
+	if (what->upto > ret_range->limit) {
+		ctl_say("record %" PRId64 " is the newest", report.head.seq);
 		return CTL_FAILED;
 	}
 	if (what->upto != 0)
-		*ret_limit = what->upto;
+		ret_range->limit = what->upto;
 	return CTL_OK;
 }
 
 /* The file, whole and on disk, or no file. */
 static int
-write_file(const struct ctl *ctl, const struct ctl_export *what, int64_t limit,
-    int64_t *ret_last)
+write_file(const struct ctl *ctl, const struct ctl_export *what,
+    const struct range *range, int64_t *ret_last)
 {
 	/* an older export must not be lost */
 	FILE *to = fopen(what->file, "wxe");
@@ -144,7 +155,7 @@ write_file(const struct ctl *ctl, const struct ctl_export *what, int64_t limit,
 		ctl_say("%s: %s", what->file, strerror(errno));
 		return CTL_FAILED;
 	}
-	err = write_records(ctl, what, limit, to, ret_last);
+	err = write_records(ctl, what, range, to, ret_last);
 	ok = err == AUTHTOK_OK && fflush(to) == 0 && fsync(fileno(to)) == 0;
 	ok = fclose(to) == 0 && ok && sync_folder(what->file);
 	if (ok && *ret_last > 0)
@@ -162,20 +173,22 @@ int
 ctl_audit_export(const struct ctl *ctl, const struct ctl_export *what)
 {
 	enum authtok_err err;
-	int64_t limit = 0, last = 0;
-	int status = find_limit(ctl, what, &limit);
+	struct range range = { 0, 0 };
+	int64_t last = 0;
+	int status = find_range(ctl, what, &range);
 
 	if (status == CTL_OK)
-		status = write_file(ctl, what, limit, &last);
+		status = write_file(ctl, what, &range, &last);
 	if (status != CTL_OK)
 		return status;
 	if (last == 0) {
 		printf("nothing to export\n");
 		return ctl_finish();
 	}
-	err = ctl->store->ops->audit_cut(ctl->store->ctx, last);
+	err = authtok_audit_cut(
+	    ctl->audit, ctl->store, last, authtok_now(ctl->engine));
 	if (err != AUTHTOK_OK) {
-		ctl_say("%s is written, but the log was not cut: %s",
+		ctl_say("%s is written, but to cut the log failed: %s",
 		    what->file, authtok_strerror(err));
 		return CTL_FAILED;
 	}

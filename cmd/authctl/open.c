@@ -56,16 +56,37 @@ open_accounts(struct ctl *ctl)
 	    &settings, ctl->engine, ctl->store, &ctl->accounts);
 }
 
-static int
-open_services(struct ctl *ctl, const struct authtok_keys *keys)
+/* All that holds keys; EKEY says of which kind one is missing. */
+static enum authtok_err
+open_signers(
+    struct ctl *ctl, const struct authtok_keys *keys, enum keys_lack *ret_lack)
 {
 	enum authtok_err err;
 
+	*ret_lack = KEYS_AUDIT;
 	err = authtok_audit_new(keys, &ctl->audit);
-	if (err == AUTHTOK_OK)
-		err = open_engine(ctl, keys);
-	if (err == AUTHTOK_OK)
-		err = open_sessions(ctl, keys);
+	if (err != AUTHTOK_OK)
+		return err;
+	*ret_lack = KEYS_SIGNING;
+	err = open_engine(ctl, keys);
+	if (err != AUTHTOK_OK)
+		return err;
+	*ret_lack = KEYS_REFRESH;
+	return open_sessions(ctl, keys);
+}
+
+static int
+open_services(struct ctl *ctl, const struct authtok_keys *keys)
+{
+	char why[CONFIG_WHY_MAX];
+	enum keys_lack lack;
+	enum authtok_err err = open_signers(ctl, keys, &lack);
+
+	if (err == AUTHTOK_EKEY) {
+		keys_explain(ctl->config, lack, why);
+		ctl_say("%s", why);
+		return CTL_FAILED;
+	}
 	if (err == AUTHTOK_OK)
 		err = open_accounts(ctl);
 	if (err == AUTHTOK_OK)

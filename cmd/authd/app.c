@@ -71,24 +71,25 @@ fail(enum authtok_err err, char *why)
 	return APP_FAILED;
 }
 
-/* All that holds keys; a set without a signing key is EKEY here. */
+/* All that holds keys. */
 static enum app_result
 make_signers(struct app *app, const struct config *config,
     const struct authtok_keys *keys, struct authtok_store *store,
     struct authtok_revocations *revocations, char *why)
 {
 	enum authtok_err err = make_engines(app, config, keys, revocations);
+	enum keys_lack lack = KEYS_SIGNING;
 
-	if (err == AUTHTOK_OK)
+	if (err == AUTHTOK_OK) {
+		lack = KEYS_AUDIT;
 		err = authtok_audit_new(keys, &app->audit);
-	if (err == AUTHTOK_OK)
+	}
+	if (err == AUTHTOK_OK) {
+		lack = KEYS_REFRESH;
 		err = make_sessions(app, config, keys, store);
+	}
 	if (err == AUTHTOK_EKEY) {
-		snprintf(why, CONFIG_WHY_MAX,
-		    "%.256s: must have exactly one key that signs and one "
-		    "current refresh secret",
-		    config->secret != NULL ? config->refresh_path
-					   : config->keys_path);
+		keys_explain(config, lack, why);
 		return APP_BAD_CONFIG;
 	}
 	return err == AUTHTOK_OK ? APP_OK : fail(err, why);

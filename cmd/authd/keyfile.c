@@ -52,6 +52,8 @@ add_id(struct text *ids, const cJSON *key)
 		text_add(ids, ",");
 	if (use != NULL && strcmp(use, "authtok-refresh") == 0)
 		text_add(ids, "refresh-");
+	if (use != NULL && strcmp(use, "authtok-audit") == 0)
+		text_add(ids, "audit-");
 	text_add(ids, kid != NULL ? kid : "?");
 }
 
@@ -175,21 +177,25 @@ encode(const unsigned char *bytes, char *text)
 	text[out] = '\0';
 }
 
-/* A JWK Set of one refresh secret. */
+/* A JWK Set of one refresh and one audit secret. */
 static bool
-generate_refresh(char *text, size_t *ret_len)
+generate_secrets(char *text, size_t *ret_len)
 {
-	unsigned char secret[SECRET_LEN];
-	char encoded[SECRET_TEXT_LEN + 1];
+	unsigned char secret[2][SECRET_LEN];
+	char encoded[2][SECRET_TEXT_LEN + 1];
 	bool ok = getentropy(secret, sizeof(secret)) == 0;
 
 	if (ok) {
-		encode(secret, encoded);
+		encode(secret[0], encoded[0]);
+		encode(secret[1], encoded[1]);
 		*ret_len = (size_t)snprintf(text, GENERATED_MAX,
 		    "{\"keys\":[\n{\"kty\":\"oct\",\"use\":\"authtok-refresh\","
 		    "\"kid\":\"1\",\"k\":\"%s\",\n"
+		    "\"key_ops\":[\"sign\",\"verify\"]},\n"
+		    "{\"kty\":\"oct\",\"use\":\"authtok-audit\","
+		    "\"kid\":\"1\",\"k\":\"%s\",\n"
 		    "\"key_ops\":[\"sign\",\"verify\"]}\n]}\n",
-		    encoded);
+		    encoded[0], encoded[1]);
 	}
 	explicit_bzero(secret, sizeof(secret));
 	explicit_bzero(encoded, sizeof(encoded));
@@ -203,8 +209,8 @@ generate(enum keyfile_kind kind, char *text, size_t *ret_len)
 	time_t now = time(NULL);
 	struct tm tm;
 
-	if (kind == KEYFILE_REFRESH)
-		return generate_refresh(text, ret_len);
+	if (kind == KEYFILE_SECRETS)
+		return generate_secrets(text, ret_len);
 	/* keys that are added later need another name */
 	gmtime_r(&now, &tm);
 	strftime(kid, sizeof(kid), "%Y%m%dT%H%M%SZ", &tm);

@@ -14,8 +14,8 @@
 
 /* Which keys are generated into a file that does not exist. */
 enum keyfile_kind {
-	KEYFILE_SET,     /* a signing key and a refresh secret */
-	KEYFILE_REFRESH, /* a refresh secret alone */
+	KEYFILE_SET,     /* a signing key, a refresh and an audit secret */
+	KEYFILE_SECRETS, /* the two secrets alone */
 };
 
 /* What to do about a file that does not exist. */

@@ -109,7 +109,7 @@ struct authtok_audit_record {
 	int64_t user_id; /* 0: nobody's; user_create puts the new id here */
 	uint32_t event;  /* enum authtok_event, see authtok/audit.h */
 	uint32_t count;  /* how often; 1 but for failed sign-ins */
-	uint32_t key;    /* number of the refresh secret that mac hangs on */
+	uint32_t key;    /* number of the audit secret that mac hangs on */
 	bool has_sid;
 	uint8_t sid[AUTHTOK_SID_LEN]; /* zero without has_sid */
 	char address[AUTHTOK_ADDRESS_MAX + 1];
@@ -130,14 +130,19 @@ typedef enum authtok_err authtok_chain(void *arg,
 
 /*
  * The act that a mutation belongs to: when it is, for how long a revocation
- * matters, and what the audit log says of it. The record is written in the
+ * matters, and what the audit log says of it. The records are written in the
  * same transaction, and only when the operation changed something.
  */
 struct authtok_act {
 	int64_t now;   /* > 0; otherwise the op is EINVAL and does nothing */
 	int64_t until; /* now + authtok_horizon */
 	const struct authtok_audit_record *record; /* NULL: none */
-	authtok_chain *chain;                      /* with record */
+	/*
+	 * session_create: once for each session that max_live ends, with its
+	 * sid put in, oldest first, all of them before record. NULL: none.
+	 */
+	const struct authtok_audit_record *limit_record;
+	authtok_chain *chain; /* with either */
 	void *chain_arg;
 };
 
@@ -149,7 +154,7 @@ enum authtok_end {
 };
 
 /* Bumped at every change of struct authtok_store_ops or of a record. */
-#define AUTHTOK_STORE_VERSION 2
+#define AUTHTOK_STORE_VERSION 3
 
 struct authtok_store_ops {
 	unsigned version; /* AUTHTOK_STORE_VERSION of the backend's build */
@@ -281,7 +286,10 @@ struct authtok_store_ops {
 	enum authtok_err (*audit_append)(
 	    void *ctx, const struct authtok_act *act);
 
-	/* Records with seq > after, by seq, up to cap. */
+	/*
+	 * Records after the base with seq > after, by seq, up to cap. One that
+	 * cannot be read any more is zero but for its seq: no chain passes it.
+	 */
 	enum authtok_err (*audit_list)(void *ctx, int64_t after,
 	    struct authtok_audit_record *ret_records, size_t cap,
 	    size_t *ret_count);
@@ -294,11 +302,14 @@ struct authtok_store_ops {
 	    void *ctx, int64_t *ret_seq, uint8_t ret_mac[AUTHTOK_MAC_LEN]);
 
 	/*
-	 * Remove the records up to and with seq, which becomes the base; OK
-	 * without change when they are gone already. EUNKNOWN: seq is not
-	 * reached yet. The newest record always stays: EINVAL.
+	 * Remove the records up to and with seq, which becomes the base, and
+	 * append the record of act, which says so: both in one step. seq may be
+	 * that of the newest record. OK without change, and without a record,
+	 * when they are gone already. EUNKNOWN: seq is not reached yet. EINVAL:
+	 * no act or no record.
 	 */
-	enum authtok_err (*audit_cut)(void *ctx, int64_t seq);
+	enum authtok_err (*audit_cut)(
+	    void *ctx, int64_t seq, const struct authtok_act *act);
 
 	/*
 	 * For logs: a sentence on the last EBUSY or ESTORE of this handle, into

@@ -62,7 +62,7 @@ at_chain(void *arg, const uint8_t previous[AUTHTOK_MAC_LEN],
 	link->calls++;
 	memcpy(link->previous, previous, AUTHTOK_MAC_LEN);
 	link->got = *record;
-	if (link->refuse)
+	if (link->refuse && link->calls > link->well)
 		return link->refuse;
 	record->key = AT_KEY;
 	if (link->mac)
@@ -78,7 +78,7 @@ at_record(struct authtok_audit_record *record, unsigned n)
 	memset(record, 0, sizeof(*record));
 	record->at = AT_NOW + n;
 	record->user_id = 1000 + n;
-	record->event = 1 + n % 13;
+	record->event = 1 + n % 14;
 	record->count = 1 + n / 7;
 	record->has_sid = n % 2 == 0;
 	if (record->has_sid)
@@ -102,6 +102,17 @@ at_audited(struct at_audited *audited, unsigned n)
 	audited->act.record = &audited->record;
 	audited->act.chain = at_chain;
 	audited->act.chain_arg = &audited->link;
+}
+
+void
+at_limited(struct at_audited *audited, unsigned n)
+{
+	at_audited(audited, n);
+	at_record(&audited->limit, n + 1);
+	/* the store puts in which session it was */
+	audited->limit.has_sid = false;
+	memset(audited->limit.sid, 0, sizeof(audited->limit.sid));
+	audited->act.limit_record = &audited->limit;
 }
 
 const char *

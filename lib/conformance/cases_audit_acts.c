@@ -538,6 +538,145 @@ session_revoke_user_without_effect(struct at_run *run)
 	EXPECT_NUM(run, 0, at_records(run), "records");
 }
 
+/* ---- sessions that max_live ends ----------------------------------------- */
+
+/* Anna signs in once more, and may have so many sessions. */
+static enum authtok_err
+sign_in(struct at_run *run, const struct scene *scene, unsigned max_live,
+    const struct authtok_act *act)
+{
+	struct authtok_session s;
+
+	at_session(&s, scene->anna.id, 3);
+	return OP(run, session_create, &s, 1, max_live, act);
+}
+
+/* Record seq is the limit_record, of that session. */
+static void
+expect_limit(struct at_run *run, int64_t seq,
+    const struct authtok_audit_record *limit, const uint8_t *sid)
+{
+	struct authtok_audit_record want = *limit, got;
+	const char *wrong;
+	size_t n = 0;
+
+	memset(&got, 0, sizeof(got));
+	want.has_sid = true;
+	memcpy(want.sid, sid, sizeof(want.sid));
+	EXPECT_ERR(run, AUTHTOK_OK, audit_list, seq - 1, &got, 1, &n);
+	if (!EXPECT_NUM(run, 1, n, "records of a page"))
+		return;
+	wrong = at_record_differs(&want, &got);
+	EXPECT(run, !wrong, wrong);
+}
+
+/* One for each, the oldest first, and then that of the sign-in. */
+static void
+limit_writes(struct at_run *run)
+{
+	struct at_audited a;
+	struct scene scene;
+
+	if (!set_scene(run, &scene))
+		return;
+	at_limited(&a, 1);
+	EXPECT_NUM(run, AUTHTOK_OK, sign_in(run, &scene, 1, &a.act),
+	    "error of session_create");
+	EXPECT_NUM(run, 3, a.link.calls, "calls of the chain");
+	EXPECT_NUM(run, 3, at_records(run), "records");
+	expect_limit(run, 1, &a.limit, scene.s[0].sid);
+	expect_limit(run, 2, &a.limit, scene.s[1].sid);
+	EXPECT_RECORD(run, &a.record);
+	EXPECT_NUM(run, 1, at_count_live(run, scene.anna.id), "sessions");
+}
+
+static void
+limit_writes_alone(struct at_run *run)
+{
+	struct at_audited a;
+	struct scene scene;
+
+	if (!set_scene(run, &scene))
+		return;
+	at_limited(&a, 1);
+	a.act.record = NULL;
+	EXPECT_NUM(run, AUTHTOK_OK, sign_in(run, &scene, 2, &a.act),
+	    "error of session_create");
+	EXPECT_NUM(run, 1, at_records(run), "records");
+	expect_limit(run, 1, &a.limit, scene.s[0].sid);
+}
+
+/* No session ended, or not by max_live, or not one that was live. */
+static void
+limit_not_reached(struct at_run *run)
+{
+	struct at_audited a;
+	struct scene scene;
+	struct authtok_session s;
+	size_t n;
+
+	if (!set_scene(run, &scene))
+		return;
+	at_limited(&a, 1);
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, scene.s[0].sid, &a.act);
+	EXPECT_NUM(run, 1, at_records(run), "records");
+	EXPECT_NUM(run, AUTHTOK_OK, sign_in(run, &scene, 2, &a.act),
+	    "error of session_create");
+	EXPECT_NUM(run, 2, at_records(run), "records");
+	EXPECT_RECORD(run, &a.record);
+	at_session(&s, scene.anna.id, 4);
+	EXPECT_ERR(run, AUTHTOK_OK, session_create, &s, 1, 0, &a.act);
+	EXPECT_NUM(run, 3, at_records(run), "records");
+	EXPECT_ERR(run, AUTHTOK_OK, session_revoke_user, scene.anna.id, NULL,
+	    &a.act, &n);
+	EXPECT_ERR(run, AUTHTOK_OK, audit_append, &a.act);
+	EXPECT_NUM(run, 5, at_records(run), "records");
+	EXPECT_RECORD(run, &a.record);
+}
+
+/* The chain refuses one of them, or the last: nothing has happened. */
+static void
+limit_refused(struct at_run *run)
+{
+	struct at_audited a;
+	struct scene scene;
+	struct picture before, after;
+	unsigned well;
+
+	if (!set_scene(run, &scene) || !look(run, &scene, &before))
+		return;
+	for (well = 0; well < 3; well++) {
+		at_limited(&a, 1);
+		a.link.refuse = AUTHTOK_ECRYPTO;
+		a.link.well = well;
+		EXPECT_NUM(run, AUTHTOK_ECRYPTO,
+		    sign_in(run, &scene, 1, &a.act), "error of session_create");
+		EXPECT_NUM(run, well + 1, a.link.calls, "calls of the chain");
+		EXPECT_NUM(run, 0, at_records(run), "records");
+		if (look(run, &scene, &after))
+			expect_same(run, &before, &after);
+	}
+	at_limited(&a, 1);
+	EXPECT_NUM(run, AUTHTOK_OK, sign_in(run, &scene, 1, &a.act),
+	    "error of session_create after a refusal");
+	EXPECT_NUM(run, 3, at_records(run), "records");
+}
+
+static void
+limit_without_effect(struct at_run *run)
+{
+	struct at_audited a;
+	struct scene scene;
+
+	if (!set_scene(run, &scene))
+		return;
+	at_limited(&a, 1);
+	EXPECT_ERR(
+	    run, AUTHTOK_EINVAL, session_create, &scene.s[0], 1, 1, &a.act);
+	EXPECT_NUM(run, 0, at_records(run), "records");
+	EXPECT_NUM(run, 2, at_count_live(run, scene.anna.id), "sessions");
+}
+
 const struct at_case at_cases_audit_acts[] = {
 	{ "user_create writes its record, with the id", user_create_writes },
 	{ "user_update writes its record", user_update_writes },
@@ -576,5 +715,10 @@ const struct at_case at_cases_audit_acts[] = {
 	    session_revoke_without_effect },
 	{ "session_revoke_user without effect, no record",
 	    session_revoke_user_without_effect },
+	{ "max_live writes a record for each", limit_writes },
+	{ "max_live writes its record alone", limit_writes_alone },
+	{ "max_live not reached, no record", limit_not_reached },
+	{ "max_live refused by the chain", limit_refused },
+	{ "max_live without effect, no record", limit_without_effect },
 	{ NULL, NULL },
 };

@@ -138,13 +138,14 @@ records_are_seen(struct at_run *run)
 		EXPECT_NUM(run, n, at_records(&other),
 		    "records through the other handle");
 	}
-	EXPECT_ERR(&other, AUTHTOK_OK, audit_cut, 5);
+	at_audited(&audited, 9);
+	EXPECT_ERR(&other, AUTHTOK_OK, audit_cut, 5, &audited.act);
 	if (at_base(run, &here) && at_base(&other, &there))
 		EXPECT(run,
 		    here.seq == 5 && there.seq == 5 &&
 			memcmp(here.mac, there.mac, sizeof(here.mac)) == 0,
 		    "the base differs through the other handle");
-	EXPECT_NUM(run, 3, at_records(run), "records after the cut");
+	EXPECT_NUM(run, 4, at_records(run), "records after the cut");
 	run->failures += other.failures;
 }
 
@@ -250,14 +251,15 @@ reopen_records(struct at_run *run)
 		at_audited(&audited, n);
 		EXPECT_ERR(run, AUTHTOK_OK, audit_append, &audited.act);
 	}
-	EXPECT_ERR(run, AUTHTOK_OK, audit_cut, 2);
+	at_audited(&audited, 6);
+	EXPECT_ERR(run, AUTHTOK_OK, audit_cut, 2, &audited.act);
 	if (!reopen(run) || !at_base(run, &base))
 		return;
 	EXPECT_NUM(run, 2, base.seq, "seq of the base");
 	end = base;
-	EXPECT_NUM(run, 4, at_walk(run, &end), "records");
+	EXPECT_NUM(run, 5, at_walk(run, &end), "records");
 	EXPECT_RECORD(run, &audited.record);
-	at_audited(&audited, 6);
+	at_audited(&audited, 7);
 	EXPECT_ERR(run, AUTHTOK_OK, audit_append, &audited.act);
 	EXPECT(run,
 	    memcmp(audited.link.previous, end.mac, sizeof(end.mac)) == 0,

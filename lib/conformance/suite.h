@@ -131,6 +131,7 @@ authtok_chain at_chain;
 
 struct at_link {
 	enum authtok_err refuse; /* the chain's answer unless OK */
+	unsigned well;           /* calls that go well before it refuses */
 	const uint8_t *mac;      /* the chain's mac, or NULL: at_mac */
 	/* what the chain saw at its last call */
 	unsigned calls;
@@ -142,10 +143,13 @@ struct at_link {
 struct at_audited {
 	struct authtok_act act;
 	struct authtok_audit_record record;
+	struct authtok_audit_record limit; /* of at_limited */
 	struct at_link link;
 };
 
 void at_audited(struct at_audited *audited, unsigned n);
+/* With a limit_record too, record n + 1. */
+void at_limited(struct at_audited *audited, unsigned n);
 void at_record(struct authtok_audit_record *record, unsigned n);
 void at_mac(const uint8_t *previous, const struct authtok_audit_record *record,
     uint8_t *ret_mac);

@@ -11,6 +11,8 @@
  */
 #include <authtok/audit.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +49,7 @@ static const char *const event_names[] = {
 	[AUTHTOK_EVENT_ENABLE] = "enable",
 	[AUTHTOK_EVENT_DELETE] = "delete",
 	[AUTHTOK_EVENT_KEYS] = "keys",
+	[AUTHTOK_EVENT_CUT] = "cut",
 };
 
 const char *
@@ -70,7 +73,7 @@ authtok_audit_new(
 	audit = calloc(1, sizeof(*audit));
 	if (audit == NULL)
 		return AUTHTOK_ENOMEM;
-	err = at_derived_init(&audit->keys, keys, INFO);
+	err = at_derived_init(&audit->keys, keys, AT_AUDIT, INFO);
 	if (err != AUTHTOK_OK) {
 		free(audit);
 		return err;
@@ -164,9 +167,35 @@ authtok_audit_attach(const struct authtok_audit *audit,
 	if (act == NULL)
 		return;
 	act->record = carry ? record : NULL;
+	if (!carry)
+		act->limit_record = NULL;
 	act->chain = carry ? chain : NULL;
 	/* only read again, but the store's hands know void * alone */
 	act->chain_arg = carry ? (void *)(uintptr_t)audit : NULL;
+}
+
+/* What the record of a cut says. */
+static void
+say_cut(int64_t seq, char detail[AUTHTOK_DETAIL_MAX + 1])
+{
+	(void)snprintf(detail, AUTHTOK_DETAIL_MAX + 1, "up to %" PRId64, seq);
+}
+
+enum authtok_err
+authtok_audit_cut(const struct authtok_audit *audit,
+    const struct authtok_store *store, int64_t seq, int64_t now)
+{
+	struct authtok_audit_record record = {
+		.event = AUTHTOK_EVENT_CUT, .at = now, .count = 1
+	};
+	struct authtok_act act = { .now = now, .until = now };
+
+	if (audit == NULL || store == NULL || now <= 0 ||
+	    store->ops->version != AUTHTOK_STORE_VERSION)
+		return AUTHTOK_EINVAL;
+	say_cut(seq, record.detail);
+	authtok_audit_attach(audit, &record, &act);
+	return store->ops->audit_cut(store->ctx, seq, &act);
 }
 
 /* ---- the whole log ------------------------------------------------------- */
@@ -179,6 +208,8 @@ struct walk {
 	struct authtok_audit_head base;
 	struct authtok_audit_head head; /* the last that is good */
 	int64_t checked;
+	bool cut;      /* there is a record of a cut, and the newest of them */
+	bool cut_here; /* says that the log begins where it does */
 	int64_t bad_seq;
 	const char *what;
 };
@@ -218,6 +249,9 @@ check_mac(struct walk *w, const struct authtok_audit_record *r)
 	uint8_t data[ENCODED_MAX];
 	enum authtok_err err;
 
+	/* no event is 0: somebody made it unreadable, its key number too */
+	if (key == NULL && r->event == 0)
+		return bad(w, AUTHTOK_ETAMPERED, r->seq, "altered or inserted");
 	if (key == NULL)
 		return bad(w, AUTHTOK_EKEY, r->seq, "of an unknown key");
 	err = at_hmac_check(&key->hmac, w->scratch, data,
@@ -245,6 +279,18 @@ missing(struct walk *w, const char *what)
 	return bad(w, AUTHTOK_ETAMPERED, at_time_add(w->head.seq, 1), what);
 }
 
+static void
+note_cut(struct walk *w, const struct authtok_audit_record *r)
+{
+	char detail[AUTHTOK_DETAIL_MAX + 1];
+
+	if (r->event != AUTHTOK_EVENT_CUT)
+		return;
+	say_cut(w->base.seq, detail);
+	w->cut = true;
+	w->cut_here = strcmp(r->detail, detail) == 0;
+}
+
 static enum authtok_err
 check_record(struct walk *w, const struct authtok_audit_record *r)
 {
@@ -261,6 +307,7 @@ check_record(struct walk *w, const struct authtok_audit_record *r)
 	w->head.seq = r->seq;
 	memcpy(w->head.mac, r->mac, sizeof(w->head.mac));
 	w->checked++;
+	note_cut(w, r);
 	return check_known(w);
 }
 
@@ -271,6 +318,7 @@ begin(struct walk *w)
 	enum authtok_err err;
 
 	w->checked = 0;
+	w->cut = w->cut_here = false;
 	err = read_base(w, &w->base);
 	if (err != AUTHTOK_OK)
 		return err;
@@ -281,16 +329,38 @@ begin(struct walk *w)
 	return check_known(w);
 }
 
-/* What is not there any more at the end. */
+/*
+ * The base has no MAC. What proves it is the newest record of a cut, which is
+ * always after it; unless the log was cut while we walked, and then it begins
+ * later by now: ECHANGED.
+ */
+static enum authtok_err
+check_beginning(struct walk *w)
+{
+	struct authtok_audit_head base;
+	enum authtok_err err;
+
+	if (w->base.seq == 0 ? !w->cut : w->cut_here)
+		return AUTHTOK_OK;
+	err = read_base(w, &base);
+	if (err != AUTHTOK_OK)
+		return err;
+	if (base.seq > w->base.seq)
+		return AUTHTOK_ECHANGED;
+	return bad(w, AUTHTOK_ETAMPERED, at_time_add(w->base.seq, 1),
+	    "the beginning was cut off");
+}
+
+/* What is not there any more at the end, or at the beginning. */
 static enum authtok_err
 finish(struct walk *w)
 {
 	bool reached = w->known == NULL || w->known->seq <= w->head.seq;
 
-	/* a cut leaves the newest record */
-	if (!reached || (w->base.seq > 0 && w->checked == 0))
+	/* a cut leaves its record */
+	if (!reached || (w->base.seq != 0 && w->checked == 0))
 		return missing(w, "cut off");
-	return AUTHTOK_OK;
+	return check_beginning(w);
 }
 
 static enum authtok_err

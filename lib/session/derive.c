@@ -1,5 +1,5 @@
 /*
- * HKDF (RFC 5869) over the refresh secrets of a key set. Known here: the
+ * HKDF (RFC 5869) over the secrets of a key set. Known here: the
  * secrets, for as long as it takes.
  */
 #include "session/derive.h"
@@ -12,14 +12,11 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
-#include "token/keys.h"
-
 #define KEY_LEN 32
 
 /* RFC 5869 with an empty salt; the number in info keeps two keys apart. */
 static bool
-hkdf(EVP_KDF *kdf, const struct at_refresh_key *from, const char *use,
-    uint8_t *out)
+hkdf(EVP_KDF *kdf, const struct at_secret *from, const char *use, uint8_t *out)
 {
 	uint8_t info[AT_INFO_MAX + 1];
 	uint8_t secret[AT_SECRET_MAX]; /* OpenSSL's parameters lack const */
@@ -47,7 +44,7 @@ hkdf(EVP_KDF *kdf, const struct at_refresh_key *from, const char *use,
 }
 
 static enum authtok_err
-derive(EVP_KDF *kdf, const struct at_refresh_key *from, const char *use,
+derive(EVP_KDF *kdf, const struct at_secret *from, const char *use,
     struct at_derived *to)
 {
 	uint8_t key[KEY_LEN];
@@ -62,9 +59,10 @@ derive(EVP_KDF *kdf, const struct at_refresh_key *from, const char *use,
 
 enum authtok_err
 at_derived_init(struct at_derived_set *set, const struct authtok_keys *keys,
-    const char *info)
+    enum at_secret_kind kind, const char *info)
 {
-	size_t n = at_keys_refresh_count(keys), current = 0;
+	const struct at_secrets *from = at_keys_secrets(keys, kind);
+	size_t current = 0;
 	enum authtok_err err = AUTHTOK_OK;
 	EVP_KDF *kdf;
 
@@ -74,12 +72,10 @@ at_derived_init(struct at_derived_set *set, const struct authtok_keys *keys,
 	kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	if (kdf == NULL)
 		return AUTHTOK_ECRYPTO;
-	for (size_t i = 0; i < n && err == AUTHTOK_OK; i++) {
-		const struct at_refresh_key *key = at_keys_refresh(keys, i);
-
-		err = derive(kdf, key, info, &set->keys[i]);
+	for (size_t i = 0; i < from->count && err == AUTHTOK_OK; i++) {
+		err = derive(kdf, &from->all[i], info, &set->keys[i]);
 		set->count = i + 1;
-		if (key->current) {
+		if (from->all[i].current) {
 			set->current = &set->keys[i];
 			current++;
 		}

@@ -1,7 +1,7 @@
 /*
- * Keys derived from the refresh secrets, for one use each:
+ * Keys derived from the secrets of a key set, for one use each:
  *
- *	K = HKDF-SHA256(refresh secret n, info <the use> | n)
+ *	K = HKDF-SHA256(secret n, info <the use> | n)
  *
  * n is one byte. The secrets themselves are not kept.
  */
@@ -11,11 +11,12 @@
 #include <authtok.h>
 
 #include "token/hmac.h"
+#include "token/keys.h"
 
 #define AT_INFO_MAX 32 /* bytes of the name of a use */
 
 struct at_derived {
-	uint8_t number; /* of the refresh secret */
+	uint8_t number; /* of the secret */
 	struct at_hmac hmac;
 };
 
@@ -27,12 +28,13 @@ struct at_derived_set {
 };
 
 /*
- * Derive from every refresh secret; set must not move afterwards.
+ * Derive from every secret of the kind; set must not move afterwards.
  * Errors: EINVAL (info), ENOMEM, ECRYPTO, EKEY (no current secret, or two). On
  * failure set is empty.
  */
 enum authtok_err at_derived_init(struct at_derived_set *set,
-    const struct authtok_keys *keys, const char *info);
+    const struct authtok_keys *keys, enum at_secret_kind kind,
+    const char *info);
 void at_derived_clear(struct at_derived_set *set);
 
 /* NULL: no such secret. */

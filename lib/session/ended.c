@@ -23,6 +23,20 @@ at_act_init(
 	    at_time_add(act->act.now, authtok_horizon(sessions->engine));
 }
 
+static void
+fill(struct authtok_audit_record *r, int64_t now, enum authtok_event event,
+    int64_t user_id, const struct authtok_client *client, const char *detail)
+{
+	r->at = now;
+	r->user_id = user_id;
+	r->event = event;
+	r->count = 1;
+	if (client != NULL && client->address != NULL)
+		at_copy_text(r->address, AUTHTOK_ADDRESS_MAX, client->address);
+	if (detail != NULL)
+		at_copy_text(r->detail, AUTHTOK_DETAIL_MAX, detail);
+}
+
 void
 at_act_note(const struct authtok_sessions *sessions, enum authtok_event event,
     int64_t user_id, const uint8_t *sid, const struct authtok_client *client,
@@ -30,19 +44,25 @@ at_act_note(const struct authtok_sessions *sessions, enum authtok_event event,
 {
 	struct authtok_audit_record *r = &act->record;
 
-	r->at = act->act.now;
-	r->user_id = user_id;
-	r->event = event;
-	r->count = 1;
+	fill(r, act->act.now, event, user_id, client, detail);
 	if (sid != NULL) {
 		r->has_sid = true;
 		memcpy(r->sid, sid, sizeof(r->sid));
 	}
-	if (client != NULL && client->address != NULL)
-		at_copy_text(r->address, AUTHTOK_ADDRESS_MAX, client->address);
-	if (detail != NULL)
-		at_copy_text(r->detail, AUTHTOK_DETAIL_MAX, detail);
 	authtok_audit_attach(sessions->audit, r, &act->act);
+}
+
+void
+at_act_limit(const struct authtok_sessions *sessions, int64_t user_id,
+    const struct authtok_client *client, struct authtok_audit_record *record,
+    struct at_act *act)
+{
+	if (sessions->audit == NULL)
+		return;
+	memset(record, 0, sizeof(*record));
+	fill(record, act->act.now, AUTHTOK_EVENT_REVOKE, user_id, client,
+	    "limit");
+	act->act.limit_record = record;
 }
 
 static enum authtok_err

@@ -64,7 +64,7 @@ at_refresh_new(const struct authtok_keys *keys, struct at_refresh **ret_refresh)
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return AUTHTOK_ENOMEM;
-	err = at_derived_init(&r->keys, keys, INFO);
+	err = at_derived_init(&r->keys, keys, AT_REFRESH, INFO);
 	if (err != AUTHTOK_OK) {
 		free(r);
 		return err;

@@ -67,6 +67,12 @@ void at_act_note(const struct authtok_sessions *sessions,
     const struct authtok_client *client, const char *detail,
     struct at_act *act);
 
+/* Beside that one, a record of each session that it leaves no room: *record,
+ * which stays where it is too. */
+void at_act_limit(const struct authtok_sessions *sessions, int64_t user_id,
+    const struct authtok_client *client, struct authtok_audit_record *record,
+    struct at_act *act);
+
 /*
  * Tell the engine's revocation set, if there is one, what an act has ended:
  * a session, the epochs of a user below that one, or sessions that only the

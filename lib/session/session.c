@@ -162,6 +162,7 @@ authtok_session_open(const struct authtok_sessions *sessions,
 {
 	struct authtok_tokens tokens = AUTHTOK_TOKENS_INIT;
 	const struct authtok_store *store;
+	struct authtok_audit_record limit;
 	struct authtok_session row;
 	struct at_act act;
 	enum authtok_err err;
@@ -180,6 +181,7 @@ authtok_session_open(const struct authtok_sessions *sessions,
 		goto out;
 	at_act_note(sessions, AUTHTOK_EVENT_SIGNIN, user->id, row.sid, client,
 	    NULL, &act);
+	at_act_limit(sessions, user->id, client, &limit, &act);
 	err = store->ops->session_create(
 	    store->ctx, &row, user->version, sessions->max_per_user, &act.act);
 	if (err != AUTHTOK_OK)

@@ -112,13 +112,17 @@ enum authtok_err at_memory_audit_act(
 /* The same for an act on a user whom the caller could not know yet. */
 enum authtok_err at_memory_audit_act_of(
     struct memory *m, const struct authtok_act *act, int64_t user_id);
+/* The limit_record of an act, which may have none, for one session. */
+enum authtok_err at_memory_audit_limit(
+    struct memory *m, const struct authtok_act *act, const uint8_t *sid);
 enum authtok_err at_memory_audit_append(
     void *ctx, const struct authtok_act *act);
 enum authtok_err at_memory_audit_list(void *ctx, int64_t after,
     struct authtok_audit_record *ret_records, size_t cap, size_t *ret_count);
 enum authtok_err at_memory_audit_base(
     void *ctx, int64_t *ret_seq, uint8_t *ret_mac);
-enum authtok_err at_memory_audit_cut(void *ctx, int64_t seq);
+enum authtok_err at_memory_audit_cut(
+    void *ctx, int64_t seq, const struct authtok_act *act);
 
 /* memory_users.c */
 struct memory_user *at_memory_user_get(const struct memory *m, int64_t id);

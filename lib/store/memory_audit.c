@@ -17,25 +17,42 @@ last_mac(const struct memory *m)
 				  : m->audit_base_mac;
 }
 
-static enum authtok_err
-append(struct memory *m, const struct authtok_act *act, int64_t user_id)
+/* A slot for one more record, in which it is made; NULL when out of memory. */
+static struct authtok_audit_record *
+next_slot(struct memory *m)
 {
-	struct authtok_audit_record *audit, *slot;
+	struct authtok_audit_record *audit = at_memory_grow(
+	    m->audit, &m->audit_cap, m->audit_count + 1, sizeof(*m->audit));
+
+	if (!audit)
+		return NULL;
+	m->audit = audit;
+	return &audit[m->audit_count];
+}
+
+static enum authtok_err
+close_slot(struct memory *m, const struct authtok_act *act,
+    struct authtok_audit_record *slot)
+{
 	enum authtok_err err;
 
-	audit = at_memory_grow(
-	    m->audit, &m->audit_cap, m->audit_count + 1, sizeof(*m->audit));
-	if (!audit)
-		return AUTHTOK_ENOMEM;
-	m->audit = audit;
-	slot = &audit[m->audit_count];
-	*slot = *act->record;
-	slot->user_id = user_id;
 	slot->seq = m->audit_base + (int64_t)m->audit_count + 1;
 	err = act->chain(act->chain_arg, last_mac(m), slot);
 	if (!err)
 		m->audit_count++;
 	return err;
+}
+
+static enum authtok_err
+append(struct memory *m, const struct authtok_act *act, int64_t user_id)
+{
+	struct authtok_audit_record *slot = next_slot(m);
+
+	if (!slot)
+		return AUTHTOK_ENOMEM;
+	*slot = *act->record;
+	slot->user_id = user_id;
+	return close_slot(m, act, slot);
 }
 
 enum authtok_err
@@ -51,6 +68,23 @@ at_memory_audit_act_of(
     struct memory *m, const struct authtok_act *act, int64_t user_id)
 {
 	return act && act->record ? append(m, act, user_id) : AUTHTOK_OK;
+}
+
+enum authtok_err
+at_memory_audit_limit(
+    struct memory *m, const struct authtok_act *act, const uint8_t *sid)
+{
+	struct authtok_audit_record *slot;
+
+	if (!act->limit_record)
+		return AUTHTOK_OK;
+	slot = next_slot(m);
+	if (!slot)
+		return AUTHTOK_ENOMEM;
+	*slot = *act->limit_record;
+	slot->has_sid = true;
+	memcpy(slot->sid, sid, sizeof(slot->sid));
+	return close_slot(m, act, slot);
 }
 
 enum authtok_err
@@ -104,17 +138,19 @@ at_memory_audit_base(void *ctx, int64_t *ret_seq, uint8_t *ret_mac)
 }
 
 static enum authtok_err
-cut(struct memory *m, int64_t seq)
+cut(struct memory *m, int64_t seq, const struct authtok_act *act)
 {
-	int64_t newest = m->audit_base + (int64_t)m->audit_count;
+	enum authtok_err err;
 	size_t n;
 
 	if (seq <= m->audit_base)
 		return AUTHTOK_OK;
-	if (seq > newest)
+	if (seq - m->audit_base > (int64_t)m->audit_count)
 		return AUTHTOK_EUNKNOWN;
-	if (seq == newest)
-		return AUTHTOK_EINVAL;
+	/* it hangs on the newest record, which may be one that goes */
+	err = append(m, act, act->record->user_id);
+	if (err)
+		return err;
 	n = (size_t)(seq - m->audit_base);
 	m->audit_base = seq;
 	memcpy(m->audit_base_mac, m->audit[n - 1].mac, AUTHTOK_MAC_LEN);
@@ -124,13 +160,15 @@ cut(struct memory *m, int64_t seq)
 }
 
 enum authtok_err
-at_memory_audit_cut(void *ctx, int64_t seq)
+at_memory_audit_cut(void *ctx, int64_t seq, const struct authtok_act *act)
 {
 	struct memory *m = ctx;
 	enum authtok_err err;
 
+	if (!act || !act->record)
+		return AUTHTOK_EINVAL;
 	at_memory_lock(m);
-	err = cut(m, seq);
+	err = cut(m, seq, act);
 	at_memory_unlock(m);
 	return err;
 }

@@ -140,6 +140,61 @@ make_row(struct memory_user *user, const struct authtok_session *rec)
 	return s;
 }
 
+/* The n oldest live sessions, revoked, without their events. */
+static void
+end_oldest(const struct memory_user *user, size_t n, int64_t now,
+    struct memory_session **ret_ended)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		ret_ended[i] = oldest_live(user, now);
+		ret_ended[i]->rec.revoked_at = now;
+	}
+}
+
+/* A record for each of them, and the act's own; all of it or nothing. */
+static enum authtok_err
+audit_create(struct memory *m, struct memory_session *const *ended, size_t n,
+    const struct authtok_act *act)
+{
+	size_t i, before = m->audit_count;
+	enum authtok_err err = AUTHTOK_OK;
+
+	for (i = 0; i < n && !err; i++)
+		err = at_memory_audit_limit(m, act, ended[i]->rec.sid);
+	if (!err)
+		err = at_memory_audit_act(m, act);
+	if (err)
+		m->audit_count = before;
+	return err;
+}
+
+/* End n sessions of the user, with their records and events. */
+static enum authtok_err
+make_room(struct memory *m, const struct memory_user *user, size_t n,
+    const struct authtok_act *act)
+{
+	struct memory_session **ended = NULL;
+	enum authtok_err err;
+	size_t i;
+
+	if (n > 0) {
+		ended = calloc(n, sizeof(*ended));
+		if (!ended)
+			return AUTHTOK_ENOMEM;
+	}
+	end_oldest(user, n, act->now, ended);
+	err = audit_create(m, ended, n, act);
+	for (i = 0; i < n; i++)
+		if (err)
+			ended[i]->rec.revoked_at = 0;
+		else
+			at_memory_event_session(m, ended[i]->rec.sid, act);
+	free(ended);
+	return err;
+}
+
 /* All checks are done; n sessions of the user end to make room. */
 static enum authtok_err
 add_row(struct memory *m, struct memory_user *user,
@@ -154,14 +209,12 @@ add_row(struct memory *m, struct memory_user *user,
 	s = make_row(user, rec);
 	if (!s)
 		return AUTHTOK_ENOMEM;
-	err = at_memory_audit_act(m, act);
+	err = make_room(m, user, n, act);
 	if (err) {
 		at_memory_wipe(s, sizeof(*s));
 		free(s);
 		return err;
 	}
-	for (; n > 0; n--)
-		revoke(m, oldest_live(user, act->now), act);
 	i = position(user, rec->sid, false);
 	memmove(user->sessions + i + 1, user->sessions + i,
 	    (user->session_count - i) * sizeof(*user->sessions));

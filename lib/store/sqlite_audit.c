@@ -76,10 +76,11 @@ insert(struct at_conn *conn, const struct authtok_audit_record *record)
 	return at_conn_err(at_stmt_run(stmt));
 }
 
+/* Chain the record to the newest one, and write it. */
 static enum authtok_err
-append(struct at_conn *conn, const struct authtok_act *act, int64_t user_id)
+append(struct at_conn *conn, const struct authtok_act *act,
+    struct authtok_audit_record *record)
 {
-	struct authtok_audit_record record = *act->record;
 	struct place last;
 	enum authtok_err err = read_last(conn, &last);
 
@@ -87,30 +88,47 @@ append(struct at_conn *conn, const struct authtok_act *act, int64_t user_id)
 		return err;
 	if (last.seq == INT64_MAX) /* not one of ours */
 		return AUTHTOK_ESTORE;
-	record.seq = last.seq + 1;
-	record.user_id = user_id;
+	record->seq = last.seq + 1;
 	/* the chain sees what will be read */
-	if (!record.has_sid)
-		memset(record.sid, 0, sizeof(record.sid));
-	err = act->chain(act->chain_arg, last.mac, &record);
-	return err == AUTHTOK_OK ? insert(conn, &record) : err;
+	if (!record->has_sid)
+		memset(record->sid, 0, sizeof(record->sid));
+	err = act->chain(act->chain_arg, last.mac, record);
+	return err == AUTHTOK_OK ? insert(conn, record) : err;
 }
 
 enum authtok_err
 at_audit_act_of(
     struct at_conn *conn, const struct authtok_act *act, int64_t user_id)
 {
+	struct authtok_audit_record record;
+
 	if (act == NULL || act->record == NULL)
 		return AUTHTOK_OK;
-	return append(conn, act, user_id);
+	record = *act->record;
+	record.user_id = user_id;
+	return append(conn, act, &record);
 }
 
 enum authtok_err
 at_audit_act(struct at_conn *conn, const struct authtok_act *act)
 {
+	struct authtok_audit_record record;
+
 	if (act == NULL || act->record == NULL)
 		return AUTHTOK_OK;
-	return append(conn, act, act->record->user_id);
+	record = *act->record;
+	return append(conn, act, &record);
+}
+
+enum authtok_err
+at_audit_limit(
+    struct at_conn *conn, const struct authtok_act *act, const uint8_t *sid)
+{
+	struct authtok_audit_record record = *act->limit_record;
+
+	record.has_sid = true;
+	memcpy(record.sid, sid, sizeof(record.sid));
+	return append(conn, act, &record);
 }
 
 static enum authtok_err
@@ -212,29 +230,34 @@ at_sqlite_audit_base(
 	return AUTHTOK_OK;
 }
 
+struct cut {
+	int64_t seq;
+	const struct authtok_act *act;
+};
+
 static enum authtok_err
 move_base(struct at_conn *conn, void *arg)
 {
-	const int64_t seq = *(const int64_t *)arg;
+	const struct cut *cut = arg;
 	struct place base, last;
 	sqlite3_stmt *stmt;
 	enum authtok_err err = read_base(conn, &base);
 	int rc;
 
-	if (err != AUTHTOK_OK || seq <= base.seq)
+	if (err != AUTHTOK_OK || cut->seq <= base.seq)
 		return err;
 	err = read_last(conn, &last);
 	if (err != AUTHTOK_OK)
 		return err;
-	if (seq > last.seq)
+	if (cut->seq > last.seq)
 		return AUTHTOK_EUNKNOWN;
-	if (seq == last.seq)
-		return AUTHTOK_EINVAL;
 	rc = at_conn_stmt(conn, AT_STMT_AUDIT_CUT, &stmt);
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
-	at_bind_int(stmt, 1, seq);
-	return at_conn_err(at_stmt_run(stmt));
+	at_bind_int(stmt, 1, cut->seq);
+	rc = at_stmt_run(stmt);
+	/* when all records go it hangs on the base */
+	return rc == SQLITE_OK ? at_audit_act(conn, cut->act) : at_conn_err(rc);
 }
 
 static enum authtok_err
@@ -259,11 +282,15 @@ remove_some(struct at_conn *conn, void *arg)
  * disk; what is left of a cut that was interrupted goes with the next one.
  */
 enum authtok_err
-at_sqlite_audit_cut(void *ctx, int64_t seq)
+at_sqlite_audit_cut(void *ctx, int64_t seq, const struct authtok_act *act)
 {
+	struct cut cut = { .seq = seq, .act = act };
 	size_t removed = 0;
-	enum authtok_err err = at_sqlite_write(ctx, move_base, &seq);
+	enum authtok_err err;
 
+	if (act == NULL || act->record == NULL)
+		return AUTHTOK_EINVAL;
+	err = at_sqlite_write(ctx, move_base, &cut);
 	do {
 		if (err == AUTHTOK_OK)
 			err = at_sqlite_tidy(ctx, remove_some, &removed);

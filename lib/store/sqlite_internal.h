@@ -117,6 +117,7 @@ enum at_stmt {
 	AT_STMT_SESSION_REVOKE,
 	AT_STMT_SESSION_DELETE,
 	AT_STMT_SESSION_LIVE,
+	AT_STMT_SESSION_OLDEST,
 	AT_STMT_SESSION_REVOKE_OLDEST,
 	AT_STMT_SESSION_REVOKE_USER,
 	AT_STMT_SESSION_DELETE_USER,
@@ -392,7 +393,8 @@ enum authtok_err at_sqlite_audit_list(void *ctx, int64_t after,
     struct authtok_audit_record *ret_records, size_t cap, size_t *ret_count);
 enum authtok_err at_sqlite_audit_base(
     void *ctx, int64_t *ret_seq, uint8_t ret_mac[AUTHTOK_MAC_LEN]);
-enum authtok_err at_sqlite_audit_cut(void *ctx, int64_t seq);
+enum authtok_err at_sqlite_audit_cut(
+    void *ctx, int64_t seq, const struct authtok_act *act);
 
 /*
  * Inside a transaction, after all that the act changes: append its record; OK
@@ -403,6 +405,9 @@ enum authtok_err at_audit_act(
 /* The same for an act on a user whom the caller could not know yet. */
 enum authtok_err at_audit_act_of(
     struct at_conn *conn, const struct authtok_act *act, int64_t user_id);
+/* Append the limit_record of the act, which has one, for one session. */
+enum authtok_err at_audit_limit(
+    struct at_conn *conn, const struct authtok_act *act, const uint8_t *sid);
 
 /* sqlite_purge.c */
 enum authtok_err at_sqlite_purge(void *ctx, int64_t now, int64_t idle_before,

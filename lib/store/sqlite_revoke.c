@@ -28,9 +28,37 @@ at_revoke_epoch(struct at_conn *conn, int64_t user_id, int64_t epoch,
 	return at_conn_err(at_stmt_run(stmt));
 }
 
+/* The record of each session that is about to end. */
+static enum authtok_err
+audit_oldest(struct at_conn *conn, int64_t user_id, int64_t count,
+    const struct authtok_act *act)
+{
+	uint8_t sid[AUTHTOK_SID_LEN];
+	enum authtok_err err = AUTHTOK_OK;
+	sqlite3_stmt *stmt;
+	int rc;
+
+	if (act->limit_record == NULL)
+		return AUTHTOK_OK;
+	rc = at_conn_stmt(conn, AT_STMT_SESSION_OLDEST, &stmt);
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	at_bind_int(stmt, 1, user_id);
+	at_bind_int(stmt, 2, act->now);
+	at_bind_int(stmt, 3, count);
+	while (err == AUTHTOK_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+		err = at_column_blob(stmt, 0, sid, sizeof(sid))
+		    ? at_audit_limit(conn, act, sid)
+		    : AUTHTOK_ESTORE;
+	at_stmt_done(stmt);
+	if (err == AUTHTOK_OK && rc != SQLITE_DONE)
+		err = at_conn_err(rc);
+	return err;
+}
+
 /* The events first: afterwards the condition does not hold any more. */
-enum authtok_err
-at_revoke_oldest(struct at_conn *conn, int64_t user_id, int64_t count,
+static enum authtok_err
+end_oldest(struct at_conn *conn, int64_t user_id, int64_t count,
     const struct authtok_act *act)
 {
 	sqlite3_stmt *stmt;
@@ -51,6 +79,15 @@ at_revoke_oldest(struct at_conn *conn, int64_t user_id, int64_t count,
 	at_bind_int(stmt, 2, act->now);
 	at_bind_int(stmt, 3, count);
 	return at_conn_err(at_stmt_run(stmt));
+}
+
+enum authtok_err
+at_revoke_oldest(struct at_conn *conn, int64_t user_id, int64_t count,
+    const struct authtok_act *act)
+{
+	enum authtok_err err = audit_oldest(conn, user_id, count, act);
+
+	return err == AUTHTOK_OK ? end_oldest(conn, user_id, count, act) : err;
 }
 
 /* No sid is the empty blob: it keeps none. */

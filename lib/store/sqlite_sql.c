@@ -86,6 +86,9 @@ static const char *const sql[AT_STMT_COUNT] = {
 	    "DELETE FROM sessions WHERE sid = ?1 AND " SAME_ROTATION("?2"),
 	[AT_STMT_SESSION_LIVE] =
 	    "SELECT count(*) FROM sessions WHERE " LIVE_OF_USER,
+	[AT_STMT_SESSION_OLDEST] =
+	    "SELECT sid FROM sessions WHERE " LIVE_OF_USER
+	    " ORDER BY rotated_at, id LIMIT ?3",
 	[AT_STMT_SESSION_REVOKE_OLDEST] =
 	    "UPDATE sessions SET revoked_at = ?2 WHERE id IN"
 	    " (SELECT id FROM sessions WHERE " LIVE_OF_USER

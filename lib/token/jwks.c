@@ -17,8 +17,18 @@
 
 enum use {
 	USE_SIG,
-	USE_REFRESH,
+	USE_SECRET, /* of a kind */
 	USE_OTHER
+};
+
+static const struct {
+	const char *use;
+	const char *ill_numbered;
+} kinds[AT_SECRET_KINDS] = {
+	[AT_REFRESH] = { "authtok-refresh",
+	    "kid of a refresh secret is not 0 to 255" },
+	[AT_AUDIT] = { "authtok-audit",
+	    "kid of an audit secret is not 0 to 255" },
 };
 
 /* One key while it is read. */
@@ -30,6 +40,7 @@ struct jwk {
 	bool oct;
 	bool sign;
 	enum use use;
+	enum at_secret_kind kind;
 	enum authtok_alg alg; /* 0: not one of ours */
 	char kid[AUTHTOK_KID_MAX + 1];
 	size_t secret_len;
@@ -124,12 +135,12 @@ read_kty(struct reading *r, struct jwk *jwk)
 static enum authtok_err
 read_use(struct reading *r, struct jwk *jwk)
 {
-	if (at_json_is(r->json, "sig"))
-		jwk->use = USE_SIG;
-	else if (at_json_is(r->json, "authtok-refresh"))
-		jwk->use = USE_REFRESH;
-	else
-		jwk->use = USE_OTHER;
+	jwk->use = at_json_is(r->json, "sig") ? USE_SIG : USE_OTHER;
+	for (int kind = 0; kind < AT_SECRET_KINDS; kind++)
+		if (at_json_is(r->json, kinds[kind].use)) {
+			jwk->use = USE_SECRET;
+			jwk->kind = (enum at_secret_kind)kind;
+		}
 	return AUTHTOK_OK;
 }
 
@@ -209,7 +220,7 @@ check_jwk(struct reading *r, const struct jwk *jwk)
 		return fault(r, AUTHTOK_EFORMAT, "a key without kid");
 	if (!jwk->has_k)
 		return fault(r, AUTHTOK_EFORMAT, "a key without k");
-	if (jwk->use == USE_REFRESH)
+	if (jwk->use == USE_SECRET)
 		return AUTHTOK_OK;
 	if (!jwk->has_alg)
 		return fault(r, AUTHTOK_EFORMAT, "a signing key without alg");
@@ -218,9 +229,9 @@ check_jwk(struct reading *r, const struct jwk *jwk)
 	return AUTHTOK_OK;
 }
 
-/* The number that a refresh secret's kid is, or -1. */
+/* The number that a secret's kid is, or -1. */
 static int
-refresh_number(const char *kid)
+secret_number(const char *kid)
 {
 	int v = 0;
 
@@ -235,26 +246,36 @@ refresh_number(const char *kid)
 }
 
 static enum authtok_err
-add_jwk(struct reading *r, const struct jwk *jwk)
+add_secret(struct reading *r, const struct jwk *jwk)
 {
-	bool refresh = jwk->use == USE_REFRESH;
-	enum authtok_err err;
 	int number;
 
-	if (refresh ? r->keys->refresh_count == AUTHTOK_KEYS_MAX
-		    : r->keys->hmac_count == AUTHTOK_KEYS_MAX)
+	if (r->keys->secrets[jwk->kind].count == AUTHTOK_KEYS_MAX)
 		return fault(r, AUTHTOK_EINVAL, "too many keys");
-	if (refresh) {
-		number = refresh_number(jwk->kid);
-		if (number < 0)
-			return fault(r, AUTHTOK_EFORMAT,
-			    "kid of a refresh secret is not 0 to 255");
-		err = authtok_keys_add_refresh(r->keys, (unsigned)number,
-		    jwk->secret, jwk->secret_len, jwk->sign);
-	} else {
-		err = authtok_keys_add_hmac(r->keys, jwk->kid, jwk->alg,
-		    jwk->secret, jwk->secret_len, jwk->sign);
-	}
+	number = secret_number(jwk->kid);
+	if (number < 0)
+		return fault(r, AUTHTOK_EFORMAT, kinds[jwk->kind].ill_numbered);
+	return at_keys_add_secret(r->keys, jwk->kind, (unsigned)number,
+	    jwk->secret, jwk->secret_len, jwk->sign);
+}
+
+static enum authtok_err
+add_signing(struct reading *r, const struct jwk *jwk)
+{
+	if (r->keys->hmac_count == AUTHTOK_KEYS_MAX)
+		return fault(r, AUTHTOK_EINVAL, "too many keys");
+	return authtok_keys_add_hmac(r->keys, jwk->kid, jwk->alg, jwk->secret,
+	    jwk->secret_len, jwk->sign);
+}
+
+static enum authtok_err
+add_jwk(struct reading *r, const struct jwk *jwk)
+{
+	enum authtok_err err =
+	    jwk->use == USE_SECRET ? add_secret(r, jwk) : add_signing(r, jwk);
+
+	if (r->why != NULL)
+		return err;
 	if (err == AUTHTOK_EWEAK)
 		return fault(
 		    r, err, "k is too short or its bytes are all alike");
@@ -377,21 +398,22 @@ authtok_keys_generate(const char *kid, char *buf, size_t size, size_t *ret_len)
 	    "\"alg\":\"HS256\",\"k\":\"%.43s\","
 	    "\"key_ops\":[\"sign\",\"verify\"]},\n"
 	    "{\"kty\":\"oct\",\"use\":\"authtok-refresh\",\"kid\":\"1\","
+	    "\"k\":\"%.43s\",\"key_ops\":[\"sign\",\"verify\"]},\n"
+	    "{\"kty\":\"oct\",\"use\":\"authtok-audit\",\"kid\":\"1\","
 	    "\"k\":\"%.43s\",\"key_ops\":[\"sign\",\"verify\"]}\n"
 	    "]}\n";
-	char text[512];
-	char sign[AT_B64URL_LEN(32)], refresh[AT_B64URL_LEN(32)];
-	uint8_t secret[64];
+	char text[1024], k[3][AT_B64URL_LEN(32)];
+	uint8_t secret[3][32];
 	enum authtok_err err = AUTHTOK_OK;
 	int n;
 
 	if (kid == NULL || buf == NULL || ret_len == NULL || !at_kid_valid(kid))
 		return AUTHTOK_EINVAL;
-	if (RAND_bytes(secret, sizeof(secret)) != 1)
+	if (RAND_bytes(&secret[0][0], sizeof(secret)) != 1)
 		return AUTHTOK_ECRYPTO;
-	at_b64url_encode(secret, 32, sign);
-	at_b64url_encode(secret + 32, 32, refresh);
-	n = snprintf(text, sizeof(text), form, kid, sign, refresh);
+	for (int i = 0; i < 3; i++)
+		at_b64url_encode(secret[i], sizeof(secret[i]), k[i]);
+	n = snprintf(text, sizeof(text), form, kid, k[0], k[1], k[2]);
 	if ((size_t)n < size) {
 		memcpy(buf, text, (size_t)n + 1);
 		*ret_len = (size_t)n;
@@ -399,8 +421,7 @@ authtok_keys_generate(const char *kid, char *buf, size_t size, size_t *ret_len)
 		err = AUTHTOK_ENOSPC;
 	}
 	OPENSSL_cleanse(secret, sizeof(secret));
-	OPENSSL_cleanse(sign, sizeof(sign));
-	OPENSSL_cleanse(refresh, sizeof(refresh));
+	OPENSSL_cleanse(k, sizeof(k));
 	OPENSSL_cleanse(text, sizeof(text));
 	return err;
 }

@@ -119,10 +119,11 @@ authtok_keys_add_hmac(struct authtok_keys *keys, const char *kid,
 }
 
 enum authtok_err
-authtok_keys_add_refresh(struct authtok_keys *keys, unsigned number,
-    const void *secret, size_t secret_len, bool current)
+at_keys_add_secret(struct authtok_keys *keys, enum at_secret_kind kind,
+    unsigned number, const void *secret, size_t secret_len, bool current)
 {
-	struct at_refresh_key *key;
+	struct at_secrets *secrets;
+	struct at_secret *key;
 	enum authtok_err err;
 	size_t i;
 
@@ -131,18 +132,35 @@ authtok_keys_add_refresh(struct authtok_keys *keys, unsigned number,
 	err = check_secret(secret, secret_len, 32);
 	if (err != AUTHTOK_OK)
 		return err;
-	if (keys->refresh_count == AUTHTOK_KEYS_MAX)
+	secrets = &keys->secrets[kind];
+	if (secrets->count == AUTHTOK_KEYS_MAX)
 		return AUTHTOK_EINVAL;
-	for (i = 0; i < keys->refresh_count; i++)
-		if (keys->refresh[i].number == number)
+	for (i = 0; i < secrets->count; i++)
+		if (secrets->all[i].number == number)
 			return AUTHTOK_EINVAL;
 
-	key = &keys->refresh[keys->refresh_count++];
+	key = &secrets->all[secrets->count++];
 	key->number = number;
 	key->current = current;
 	key->len = secret_len;
 	memcpy(key->secret, secret, secret_len);
 	return AUTHTOK_OK;
+}
+
+enum authtok_err
+authtok_keys_add_refresh(struct authtok_keys *keys, unsigned number,
+    const void *secret, size_t secret_len, bool current)
+{
+	return at_keys_add_secret(
+	    keys, AT_REFRESH, number, secret, secret_len, current);
+}
+
+enum authtok_err
+authtok_keys_add_audit(struct authtok_keys *keys, unsigned number,
+    const void *secret, size_t secret_len, bool current)
+{
+	return at_keys_add_secret(
+	    keys, AT_AUDIT, number, secret, secret_len, current);
 }
 
 size_t
@@ -157,14 +175,8 @@ at_keys_hmac(const struct authtok_keys *keys, size_t i)
 	return i < keys->hmac_count ? &keys->hmac[i] : NULL;
 }
 
-size_t
-at_keys_refresh_count(const struct authtok_keys *keys)
+const struct at_secrets *
+at_keys_secrets(const struct authtok_keys *keys, enum at_secret_kind kind)
 {
-	return keys->refresh_count;
-}
-
-const struct at_refresh_key *
-at_keys_refresh(const struct authtok_keys *keys, size_t i)
-{
-	return i < keys->refresh_count ? &keys->refresh[i] : NULL;
+	return &keys->secrets[kind];
 }

@@ -1,6 +1,7 @@
 /*
- * What a key set holds, for the engine (signing keys) and for the session
- * service (refresh secrets). The algorithm belongs to the key.
+ * What a key set holds, for the engine (signing keys), the session service
+ * (refresh secrets) and the audit log (audit secrets). The algorithm belongs
+ * to the key.
  */
 #ifndef AT_TOKEN_KEYS_H
 #define AT_TOKEN_KEYS_H
@@ -17,19 +18,30 @@ struct at_hmac_key {
 	uint8_t secret[AT_SECRET_MAX];
 };
 
-struct at_refresh_key {
+/* Secrets that keys are derived from: of each kind one is current. */
+enum at_secret_kind {
+	AT_REFRESH,
+	AT_AUDIT,
+};
+#define AT_SECRET_KINDS 2
+
+struct at_secret {
 	unsigned number; /* 0 to 255 */
 	bool current;
 	size_t len;
 	uint8_t secret[AT_SECRET_MAX];
 };
 
+struct at_secrets {
+	size_t count;
+	struct at_secret all[AUTHTOK_KEYS_MAX];
+};
+
 size_t at_keys_hmac_count(const struct authtok_keys *keys);
 const struct at_hmac_key *at_keys_hmac(
     const struct authtok_keys *keys, size_t i);
 
-size_t at_keys_refresh_count(const struct authtok_keys *keys);
-const struct at_refresh_key *at_keys_refresh(
-    const struct authtok_keys *keys, size_t i);
+const struct at_secrets *at_keys_secrets(
+    const struct authtok_keys *keys, enum at_secret_kind kind);
 
 #endif

@@ -9,12 +9,16 @@
 
 struct authtok_keys {
 	size_t hmac_count;
-	size_t refresh_count;
 	struct at_hmac_key hmac[AUTHTOK_KEYS_MAX];
-	struct at_refresh_key refresh[AUTHTOK_KEYS_MAX];
+	struct at_secrets secrets[AT_SECRET_KINDS];
 };
 
 /* Whether kid is 1 to AUTHTOK_KID_MAX bytes of [A-Za-z0-9._-]. */
 bool at_kid_valid(const char *kid);
+
+/* What authtok_keys_add_refresh and authtok_keys_add_audit do. */
+enum authtok_err at_keys_add_secret(struct authtok_keys *keys,
+    enum at_secret_kind kind, unsigned number, const void *secret,
+    size_t secret_len, bool current);
 
 #endif

@@ -11,7 +11,7 @@
 
 START_TEST(vtable_is_pinned_to_its_version)
 {
-	ck_assert_uint_eq(AUTHTOK_STORE_VERSION, 2);
+	ck_assert_uint_eq(AUTHTOK_STORE_VERSION, 3);
 	ck_assert_uint_eq(
 	    sizeof(struct authtok_store_ops), 23 * sizeof(void *));
 	ck_assert_uint_eq(offsetof(struct authtok_store_ops, version), 0);
@@ -35,7 +35,7 @@ START_TEST(records_are_pinned_to_their_version)
 	ck_assert_uint_eq(sizeof(struct authtok_owner), 552);
 	ck_assert_uint_eq(sizeof(struct authtok_revocation), 56);
 	ck_assert_uint_eq(sizeof(struct authtok_audit_record), 296);
-	ck_assert_uint_eq(sizeof(struct authtok_act), 40);
+	ck_assert_uint_eq(sizeof(struct authtok_act), 48);
 }
 END_TEST
 

@@ -224,6 +224,8 @@ world_open(struct world *world)
 			true) == AUTHTOK_OK);
 	bench_check(
 	    authtok_keys_add_refresh(keys, 1, SECRET, 32, true) == AUTHTOK_OK);
+	bench_check(
+	    authtok_keys_add_audit(keys, 1, SECRET, 32, true) == AUTHTOK_OK);
 	bench_check(authtok_new(&config, keys, &world->engine) == AUTHTOK_OK);
 	bench_check(authtok_audit_new(keys, &world->audit) == AUTHTOK_OK);
 	bench_check(authtok_store_sqlite(world->path, &world->store, NULL, 0) ==

@@ -180,37 +180,114 @@ base_of_first(void *ctx, int64_t *ret_seq, uint8_t *ret_mac)
 }
 
 static enum authtok_err
-cut_below(void *ctx, int64_t seq)
+cut_below(void *ctx, int64_t seq, const struct authtok_act *act)
 {
-	return right->audit_cut(ctx, seq - 1);
+	return right->audit_cut(ctx, seq - 1, act);
 }
 
-static enum authtok_err
-cut_knows_the_base(void *ctx, int64_t seq)
+static int64_t
+seq_of_base(void *ctx)
 {
 	uint8_t mac[AUTHTOK_MAC_LEN];
 	int64_t base = 0;
 
 	(void)right->audit_base(ctx, &base, mac);
-	return seq > 0 && seq <= base ? AUTHTOK_EUNKNOWN
-				      : right->audit_cut(ctx, seq);
+	return base;
 }
 
 static enum authtok_err
-cut_up_to_newest(void *ctx, int64_t seq)
+cut_knows_the_base(void *ctx, int64_t seq, const struct authtok_act *act)
 {
-	enum authtok_err err = right->audit_cut(ctx, seq);
+	return seq > 0 && seq <= seq_of_base(ctx)
+	    ? AUTHTOK_EUNKNOWN
+	    : right->audit_cut(ctx, seq, act);
+}
 
-	if (err == AUTHTOK_EINVAL)
-		err = right->audit_cut(ctx, seq - 1);
+static enum authtok_err
+cut_says_nothing_too(void *ctx, int64_t seq, const struct authtok_act *act)
+{
+	if (act && act->record && seq <= seq_of_base(ctx))
+		return right->audit_append(ctx, act);
+	return right->audit_cut(ctx, seq, act);
+}
+
+static enum authtok_err
+cut_up_to_newest(void *ctx, int64_t seq, const struct authtok_act *act)
+{
+	enum authtok_err err = right->audit_cut(ctx, seq, act);
+
+	if (err == AUTHTOK_EUNKNOWN)
+		err = right->audit_cut(ctx, seq - 1, act);
 	return err;
+}
+
+static enum authtok_err
+cut_keeps_newest(void *ctx, int64_t seq, const struct authtok_act *act)
+{
+	struct authtok_audit_record next;
+	size_t n = 0;
+
+	(void)right->audit_list(ctx, seq, &next, 1, &n);
+	return n == 0 && seq > seq_of_base(ctx)
+	    ? AUTHTOK_EINVAL
+	    : right->audit_cut(ctx, seq, act);
+}
+
+static enum authtok_err
+cut_through(
+    void *ctx, int64_t seq, const struct authtok_act *act, authtok_chain *chain)
+{
+	struct authtok_act other = { .now = 1 }, inner;
+	static const struct authtok_audit_record none;
+
+	if (act)
+		other = *act;
+	inner = other;
+	if (!other.record)
+		other.record = &none;
+	other.chain = chain;
+	other.chain_arg = &inner;
+	return right->audit_cut(ctx, seq, &other);
+}
+
+static enum authtok_err
+mac_of_nothing(
+    void *arg, const uint8_t *previous, struct authtok_audit_record *record)
+{
+	const struct authtok_act *act = arg;
+
+	memset(record->mac, 0, sizeof(record->mac));
+	return act->chain ? act->chain(act->chain_arg, previous, record)
+			  : AUTHTOK_OK;
+}
+
+static enum authtok_err
+cut_without_words(void *ctx, int64_t seq, const struct authtok_act *act)
+{
+	return cut_through(ctx, seq, act, mac_of_nothing);
+}
+
+static enum authtok_err
+cut_anyway(void *ctx, int64_t seq, const struct authtok_act *act)
+{
+	return act && act->record ? cut_through(ctx, seq, act, chain_that_must)
+				  : right->audit_cut(ctx, seq, act);
+}
+
+/* The record first, then the cut: two steps, and another record. */
+static enum authtok_err
+cut_twice_said(void *ctx, int64_t seq, const struct authtok_act *act)
+{
+	if (act && act->record && seq > seq_of_base(ctx))
+		(void)right->audit_append(ctx, act);
+	return right->audit_cut(ctx, seq, act);
 }
 
 static enum authtok_err
 purge_cuts(void *ctx, int64_t now, int64_t idle_before, size_t limit,
     size_t *ret_count)
 {
-	(void)right->audit_cut(ctx, 1);
+	(void)cut_through(ctx, 1, NULL, mac_of_nothing);
 	return right->purge(ctx, now, idle_before, limit, ret_count);
 }
 
@@ -285,6 +362,73 @@ WRONG_ACTS(session_revoke_user,
     (void *ctx, int64_t user_id, const uint8_t *keep,
 	const struct authtok_act *act, size_t *ret_count),
     ctx, user_id, keep, &alone, ret_count)
+
+/* ---- max_live ------------------------------------------------------------ */
+
+static enum authtok_err
+limit_forgets(void *ctx, const struct authtok_session *session, int64_t version,
+    unsigned max_live, const struct authtok_act *act)
+{
+	struct authtok_act other = *act;
+
+	other.limit_record = NULL;
+	return right->session_create(ctx, session, version, max_live, &other);
+}
+
+static enum authtok_err
+limit_needs_record(void *ctx, const struct authtok_session *session,
+    int64_t version, unsigned max_live, const struct authtok_act *act)
+{
+	return act->record
+	    ? right->session_create(ctx, session, version, max_live, act)
+	    : limit_forgets(ctx, session, version, max_live, act);
+}
+
+static enum authtok_err
+append_limit(void *ctx, const struct authtok_act *act)
+{
+	struct authtok_act other = *act;
+
+	other.record = act->limit_record;
+	return append(ctx, &other);
+}
+
+/* Whether or not a session ended. */
+static enum authtok_err
+limit_always(void *ctx, const struct authtok_session *session, int64_t version,
+    unsigned max_live, const struct authtok_act *act)
+{
+	enum authtok_err err =
+	    right->session_create(ctx, session, version, max_live, act);
+
+	if (!err && act->limit_record && max_live != 1)
+		(void)append_limit(ctx, act);
+	return err;
+}
+
+static enum authtok_err
+limit_of_a_try(void *ctx, const struct authtok_session *session,
+    int64_t version, unsigned max_live, const struct authtok_act *act)
+{
+	enum authtok_err err =
+	    right->session_create(ctx, session, version, max_live, act);
+
+	if (err == AUTHTOK_EINVAL && act->limit_record)
+		(void)append_limit(ctx, act);
+	return err;
+}
+
+/* Its own record is in a second step. */
+static enum authtok_err
+limit_first(void *ctx, const struct authtok_session *session, int64_t version,
+    unsigned max_live, const struct authtok_act *act)
+{
+	struct authtok_act alone = bare(act);
+	enum authtok_err err =
+	    right->session_create(ctx, session, version, max_live, &alone);
+
+	return err ? err : append(ctx, act);
+}
 
 static enum authtok_err
 touch_forgets(void *ctx, const struct authtok_user *user, enum authtok_end end,
@@ -362,6 +506,15 @@ const struct fault audit_faults[] = {
 	    "audit_base of a log that was never cut",
 	    { .audit_base = base_of_first } },
 	{ "a cut leaves seq", "audit_cut", { .audit_cut = cut_below } },
+	{ "a cut is said twice", "audit_cut", { .audit_cut = cut_twice_said } },
+	{ "the newest record stays", "audit_cut of all",
+	    { .audit_cut = cut_keeps_newest } },
+	{ "a cut of nothing is recorded", "audit_cut of what is gone",
+	    { .audit_cut = cut_says_nothing_too } },
+	{ "a cut is not recorded", "audit_cut without a record",
+	    { .audit_cut = cut_without_words } },
+	{ "a record is written without a mac", "audit_cut refused by the chain",
+	    { .audit_cut = cut_anyway } },
 	{ "what is gone cannot be cut", "audit_cut of what is gone",
 	    { .audit_cut = cut_knows_the_base } },
 	{ "more is cut than may be", "audit_cut of too much",
@@ -424,5 +577,16 @@ const struct fault audit_faults[] = {
 	    { .session_revoke = session_revoke_always_appends } },
 	{ "a try is recorded", "session_revoke_user without effect, no record",
 	    { .session_revoke_user = session_revoke_user_always_appends } },
+	{ "the limit has no record", "max_live writes a record for each",
+	    { .session_create = limit_forgets } },
+	{ "the limit has a record with another only",
+	    "max_live writes its record alone",
+	    { .session_create = limit_needs_record } },
+	{ "the limit has a record too many", "max_live not reached, no record",
+	    { .session_create = limit_always } },
+	{ "a record comes too late", "max_live refused by the chain",
+	    { .session_create = limit_first } },
+	{ "a try is recorded", "max_live without effect, no record",
+	    { .session_create = limit_of_a_try } },
 	{ NULL, NULL, { 0 } },
 };

@@ -268,7 +268,7 @@ append_and_tell(void *ctx, const struct authtok_act *act)
 
 /* It cuts up to what it finds, not up to what it was asked. */
 static enum authtok_err
-cut_all_but_newest(void *ctx, int64_t seq)
+cut_all_but_newest(void *ctx, int64_t seq, const struct authtok_act *act)
 {
 	uint8_t mac[AUTHTOK_MAC_LEN];
 	struct authtok_audit_record next;
@@ -283,7 +283,7 @@ cut_all_but_newest(void *ctx, int64_t seq)
 	while (right->audit_list(ctx, seq + 1, &next, 1, &n) == AUTHTOK_OK &&
 	    n == 1)
 		seq++;
-	return right->audit_cut(ctx, seq);
+	return right->audit_cut(ctx, seq, act);
 }
 
 const struct fault race_faults[] = {

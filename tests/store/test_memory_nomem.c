@@ -70,6 +70,11 @@ static const struct authtok_act when = { .now = 1000, .until = 4605 };
 static const struct authtok_act audited = {
 	.now = 1000, .until = 4605, .record = &event, .chain = chain
 };
+static const struct authtok_act limited = { .now = 1000,
+	.until = 4605,
+	.record = &event,
+	.limit_record = &event,
+	.chain = chain };
 static const struct authtok_act *act; /* of TRY */
 static struct authtok_store *store;
 
@@ -267,6 +272,15 @@ append(void)
 	return err;
 }
 
+static enum authtok_err
+cut(void)
+{
+	enum authtok_err err;
+
+	TRY(err, audit_cut, 3, act);
+	return err;
+}
+
 static const struct {
 	const char *name;
 	enum authtok_err (*run)(void);
@@ -276,18 +290,20 @@ static const struct {
 	{ "user_create", create_user, NULL, 2 },
 	{ "user_update", update_user, &when, 1 },
 	{ "user_delete", delete_user, &when, 1 },
-	{ "session_create", create_session, &when, 3 },
+	{ "session_create", create_session, &when, 4 },
 	{ "session_update", update_session, NULL, 0 },
 	{ "session_revoke", revoke_session, &when, 1 },
 	{ "session_revoke_user", revoke_user, &when, 1 },
 	{ "user_create with a record", create_user, &audited, 3 },
 	{ "user_update with a record", update_user, &audited, 2 },
 	{ "user_delete with a record", delete_user, &audited, 2 },
-	{ "session_create with a record", create_session, &audited, 4 },
+	{ "session_create with a record", create_session, &audited, 5 },
+	{ "session_create with records", create_session, &limited, 5 },
 	{ "session_update with a record", update_session, &audited, 1 },
 	{ "session_revoke with a record", revoke_session, &audited, 2 },
 	{ "session_revoke_user with a record", revoke_user, &audited, 2 },
 	{ "audit_append", append, &audited, 1 },
+	{ "audit_cut", cut, &audited, 1 },
 };
 
 START_TEST(all_or_nothing)

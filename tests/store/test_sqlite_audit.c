@@ -4,6 +4,10 @@
  */
 #include "sqlite_util.h"
 
+#include <authtok/audit.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -352,11 +356,11 @@ watch_writer(struct authtok_store *store, struct watch *watch)
 	sqlite3_commit_hook(writer_of(store), count_commit, watch);
 }
 
-/* The log begins after seq and has all the rest. */
+/* The log begins after seq and has all the rest, and a record of the cut. */
 static void
 check_begins(struct authtok_store *store, int64_t seq)
 {
-	static struct authtok_audit_record got[RECORDS + 1];
+	static struct authtok_audit_record got[RECORDS + 2];
 	uint8_t mac[AUTHTOK_MAC_LEN], want[AUTHTOK_MAC_LEN];
 	size_t i, count = 0;
 	int64_t base = -1;
@@ -366,8 +370,8 @@ check_begins(struct authtok_store *store, int64_t seq)
 	memset(want, (uint8_t)seq, sizeof(want));
 	ck_assert_mem_eq(mac, want, sizeof(mac));
 	ck_assert_int_eq(
-	    OP(store, audit_list, 0, got, RECORDS + 1, &count), AUTHTOK_OK);
-	ck_assert_uint_eq(count, RECORDS - (size_t)seq);
+	    OP(store, audit_list, 0, got, RECORDS + 2, &count), AUTHTOK_OK);
+	ck_assert_uint_eq(count, RECORDS - (size_t)seq + (seq > 0));
 	for (i = 0; i < count; i++)
 		ck_assert_int_eq(got[i].seq, seq + 1 + (int64_t)i);
 }
@@ -393,11 +397,11 @@ START_TEST(test_cut_in_pieces)
 
 	fill(store);
 	watch_writer(store, &watch);
-	ck_assert_int_eq(OP(store, audit_cut, CUT), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, audit_cut, CUT, &recorded), AUTHTOK_OK);
 	ck_assert_uint_eq(watch.rows_max, AT_SQLITE_CUT_BATCH);
 	ck_assert_uint_ge(watch.commits, CUT / AT_SQLITE_CUT_BATCH);
 	ck_assert_int_eq(
-	    raw_int(db, "SELECT count(*) FROM audit"), RECORDS - CUT);
+	    raw_int(db, "SELECT count(*) FROM audit"), RECORDS - CUT + 1);
 	check_begins(store, CUT);
 	append_many(store, 1);
 	sqlite3_close(db);
@@ -415,17 +419,17 @@ START_TEST(test_cut_is_interrupted)
 
 	fill(store);
 	watch_writer(store, &watch);
-	ck_assert_int_eq(OP(store, audit_cut, CUT), AUTHTOK_ESTORE);
+	ck_assert_int_eq(OP(store, audit_cut, CUT, &recorded), AUTHTOK_ESTORE);
 	ck_assert_int_gt(
-	    raw_int(db, "SELECT count(*) FROM audit"), RECORDS - CUT);
+	    raw_int(db, "SELECT count(*) FROM audit"), RECORDS - CUT + 1);
 	check_begins(store, cut);
 	authtok_store_close(store);
 	store = must_open(scratch.path, 100);
 	check_begins(store, cut);
 	/* the next one, even of less, takes away what was left */
-	ck_assert_int_eq(OP(store, audit_cut, cut), AUTHTOK_OK);
-	ck_assert_int_eq(
-	    raw_int(db, "SELECT count(*) FROM audit"), RECORDS - cut);
+	ck_assert_int_eq(OP(store, audit_cut, cut, &recorded), AUTHTOK_OK);
+	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"),
+	    RECORDS - cut + (cut > 0));
 	check_begins(store, cut);
 	append_many(store, 1);
 	sqlite3_close(db);
@@ -445,15 +449,160 @@ START_TEST(test_cut_at_a_damaged_record)
 	    "PRAGMA ignore_check_constraints = ON;"
 	    "UPDATE audit SET mac = x'01' WHERE seq = 500;"
 	    "DELETE FROM audit WHERE seq = 600");
-	ck_assert_int_eq(OP(store, audit_cut, 500), AUTHTOK_ESTORE);
-	ck_assert_int_eq(OP(store, audit_cut, 600), AUTHTOK_ESTORE);
+	ck_assert_int_eq(OP(store, audit_cut, 500, &recorded), AUTHTOK_ESTORE);
+	ck_assert_int_eq(OP(store, audit_cut, 600, &recorded), AUTHTOK_ESTORE);
 	ck_assert_int_eq(
 	    raw_int(db, "SELECT count(*) FROM audit"), RECORDS - 1);
 	ck_assert_int_eq(raw_int(db, "SELECT seq FROM audit_base"), 0);
-	ck_assert_int_eq(OP(store, audit_cut, 700), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, audit_cut, 700, &recorded), AUTHTOK_OK);
 	check_begins(store, 700);
 	sqlite3_close(db);
 	authtok_store_close(store);
+}
+END_TEST
+
+/*
+ * No row up to the base is shown, whoever put it there and wherever it lies: in
+ * front of the first number, or left by a cut that was interrupted.
+ */
+START_TEST(test_nothing_before_the_base)
+{
+	static const int64_t after[] = { 0, 1, -1, -3, -4, INT64_MIN };
+	static struct authtok_audit_record got[10];
+	struct authtok_store *store = must_open(scratch.path, 100);
+	struct watch watch = { 0, 2, 0, 0 };
+	sqlite3 *db = raw_open(scratch.path);
+	size_t i, count;
+
+	append_many(store, 4);
+	raw_exec(db,
+	    "INSERT INTO audit SELECT seq - 4, at, user_id, event, count, key,"
+	    " sid, address, detail, mac FROM audit WHERE seq IN (1, 4)");
+	ck_assert_int_eq(raw_int(db, "SELECT min(seq) FROM audit"), -3);
+	for (i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
+		ck_assert_int_eq(
+		    OP(store, audit_list, after[i], got, 10, &count),
+		    AUTHTOK_OK);
+		ck_assert_uint_eq(count, after[i] == 1 ? 3 : 4);
+		ck_assert_int_eq(got[0].seq, after[i] == 1 ? 2 : 1);
+	}
+	/* the base moves, the rows stay */
+	watch_writer(store, &watch);
+	ck_assert_int_eq(OP(store, audit_cut, 4, &recorded), AUTHTOK_ESTORE);
+	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), 7);
+	for (i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
+		ck_assert_int_eq(
+		    OP(store, audit_list, after[i], got, 10, &count),
+		    AUTHTOK_OK);
+		ck_assert_uint_eq(count, 1);
+		ck_assert_int_eq(got[0].seq, 5);
+	}
+	/* they go with the next cut, also those that never were records */
+	watch.fail_at = 0;
+	ck_assert_int_eq(OP(store, audit_cut, 5, &recorded), AUTHTOK_OK);
+	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), 1);
+	append_many(store, 1);
+	ck_assert_int_eq(raw_int(db, "SELECT max(seq) FROM audit"), 7);
+	sqlite3_close(db);
+	authtok_store_close(store);
+}
+END_TEST
+
+/*
+ * Two handles, as two processes have them: one writes, one cuts what it finds,
+ * and whoever verifies meanwhile sees no alarm.
+ */
+#define BUSY_RECORDS 300
+
+struct busy {
+	struct authtok_store *store;
+	const struct authtok_audit *audit;
+	atomic_bool done;
+};
+
+static void *
+keep_appending(void *arg)
+{
+	struct busy *busy = arg;
+	const struct authtok_audit_record record = {
+		.event = AUTHTOK_EVENT_SIGNIN, .at = 1, .count = 1
+	};
+	struct authtok_act act = { .now = 1 };
+	const struct timespec pause = { 0, 2000000 };
+	int i, good = 0;
+
+	authtok_audit_attach(busy->audit, &record, &act);
+	for (i = 0; i < BUSY_RECORDS; i++) {
+		good += OP(busy->store, audit_append, &act) == AUTHTOK_OK;
+		/* the other handle waits for the lock asleep */
+		nanosleep(&pause, NULL);
+	}
+	atomic_store(&busy->done, true);
+	return good == BUSY_RECORDS ? busy : NULL;
+}
+
+static void *
+keep_cutting(void *arg)
+{
+	struct busy *busy = arg;
+	uint8_t mac[AUTHTOK_MAC_LEN];
+	int64_t seq = 0;
+
+	while (!atomic_load(&busy->done)) {
+		if (OP(busy->store, audit_base, &seq, mac) != AUTHTOK_OK)
+			return NULL;
+		switch (
+		    authtok_audit_cut(busy->audit, busy->store, seq + 9, 1)) {
+		case AUTHTOK_OK:
+		case AUTHTOK_EUNKNOWN:
+			break;
+		default:
+			return NULL;
+		}
+	}
+	return busy;
+}
+
+START_TEST(test_verify_among_cuts)
+{
+	struct authtok_audit_report report = AUTHTOK_AUDIT_REPORT_INIT;
+	struct authtok_keys *keys;
+	struct authtok_audit *audit;
+	struct busy writer = { .store = must_open(scratch.path, 5000) };
+	struct authtok_store *cutter = must_open(scratch.path, 5000);
+	struct busy other = { .store = cutter };
+	pthread_t threads[2];
+	void *good = NULL;
+	int rounds = 0;
+
+	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
+	ck_assert_int_eq(authtok_keys_add_audit(keys, 1,
+			     "0123456789abcdefghijklmnopqrstuv", 32, true),
+	    AUTHTOK_OK);
+	ck_assert_int_eq(authtok_audit_new(keys, &audit), AUTHTOK_OK);
+	authtok_keys_free(keys);
+	writer.audit = other.audit = audit;
+	ck_assert_int_eq(
+	    pthread_create(&threads[0], NULL, keep_cutting, &other), 0);
+	ck_assert_int_eq(
+	    pthread_create(&threads[1], NULL, keep_appending, &writer), 0);
+	for (; !atomic_load(&writer.done); rounds++) {
+		enum authtok_err err =
+		    authtok_audit_verify(audit, cutter, NULL, &report);
+
+		ck_assert_msg(err == AUTHTOK_OK, "%d: record %lld: %s", err,
+		    (long long)report.bad_seq, report.what);
+	}
+	atomic_store(&other.done, true);
+	ck_assert_int_eq(pthread_join(threads[1], &good), 0);
+	ck_assert_ptr_nonnull(good);
+	ck_assert_int_eq(pthread_join(threads[0], &good), 0);
+	ck_assert_ptr_nonnull(good);
+	ck_assert_int_gt(rounds, 1);
+	ck_assert_int_gt(report.head.seq, report.checked);
+	authtok_store_close(cutter);
+	authtok_store_close(writer.store);
+	authtok_audit_free(audit);
 }
 END_TEST
 
@@ -476,6 +625,8 @@ main(void)
 	tcase_add_test(tc, test_cut_in_pieces);
 	tcase_add_loop_test(tc, test_cut_is_interrupted, 1, 4);
 	tcase_add_test(tc, test_cut_at_a_damaged_record);
+	tcase_add_test(tc, test_nothing_before_the_base);
+	tcase_add_test(tc, test_verify_among_cuts);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -159,7 +159,7 @@ START_TEST(test_who_waits)
 	WAITS(1, session_update, &session, 0, 0, false, &recorded);
 	WAITS(1, audit_append, &recorded);
 	/* the cut itself waits, the rows that go after it do not */
-	WAITS(1, audit_cut, 1);
+	WAITS(1, audit_cut, 1, &recorded);
 	WAITS(1, session_revoke, session.sid, &at_noon);
 	/* nothing to do: but what did it may not be on the disk yet */
 	WAITS(1, session_revoke, session.sid, &at_noon);

@@ -51,6 +51,9 @@ open_again(struct authtok_accounts_config *config)
 	ck_assert_int_eq(authtok_keys_add_refresh(keys, 1,
 			     "vutsrqponmlkjihgfedcba9876543210", 32, true),
 	    AUTHTOK_OK);
+	ck_assert_int_eq(authtok_keys_add_audit(keys, 1,
+			     "0123456789vutsrqponmlkjihgfedcba", 32, true),
+	    AUTHTOK_OK);
 	ck_assert_int_eq(
 	    authtok_new(&engine_config, keys, &engine), AUTHTOK_OK);
 	ck_assert_int_eq(authtok_audit_new(keys, &audit), AUTHTOK_OK);

@@ -13,14 +13,44 @@ uint8_t log_secrets[3][32];
 static struct authtok_keys *keys;
 
 void
-log_cut(struct audit_log *l, size_t records)
+log_lose(size_t records)
 {
+	struct audit_log *l = &audit_log;
+
 	if (records == 0)
 		return;
 	l->base_seq = l->records[records - 1].seq;
 	memcpy(l->base_mac, l->records[records - 1].mac, AUTHTOK_MAC_LEN);
 	l->n -= records;
 	memmove(l->records, l->records + records, l->n * sizeof(l->records[0]));
+}
+
+struct authtok_audit_record
+log_said(const char *detail)
+{
+	struct authtok_audit_record r;
+
+	memset(&r, 0, sizeof(r));
+	r.at = 1700000000;
+	r.event = AUTHTOK_EVENT_CUT;
+	r.count = 1;
+	snprintf(r.detail, sizeof(r.detail), "%s", detail);
+	return r;
+}
+
+void
+log_cut(size_t records)
+{
+	struct authtok_audit_record r;
+	char detail[32];
+
+	if (records == 0)
+		return;
+	snprintf(detail, sizeof(detail), "up to %lld",
+	    (long long)audit_log.records[records - 1].seq);
+	r = log_said(detail);
+	log_append(log_audit, &r);
+	log_lose(records);
 }
 
 static enum authtok_err
@@ -33,7 +63,7 @@ fake_list(void *ctx, int64_t after, struct authtok_audit_record *ret_records,
 	if (l->fail_list >= 0 && l->lists >= l->fail_list)
 		return AUTHTOK_EBUSY;
 	if (++l->lists == l->cut_at_list)
-		log_cut(l, l->cut);
+		(l->unsaid ? log_lose : log_cut)(l->cut);
 	for (size_t i = 0; i < l->n && n < cap; i++)
 		if (l->records[i].seq > after)
 			ret_records[n++] = l->records[i];
@@ -118,10 +148,10 @@ log_setup(void)
 			log_secrets[i][j] = (uint8_t)(i * 50 + j);
 	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
 	ck_assert_int_eq(
-	    authtok_keys_add_refresh(keys, 1, log_secrets[1], 32, false),
+	    authtok_keys_add_audit(keys, 1, log_secrets[1], 32, false),
 	    AUTHTOK_OK);
 	ck_assert_int_eq(
-	    authtok_keys_add_refresh(keys, 2, log_secrets[2], 32, true),
+	    authtok_keys_add_audit(keys, 2, log_secrets[2], 32, true),
 	    AUTHTOK_OK);
 	ck_assert_int_eq(authtok_audit_new(keys, &log_audit), AUTHTOK_OK);
 	log_fill(5);
@@ -142,7 +172,7 @@ log_one_key(unsigned number, const uint8_t *secret)
 
 	ck_assert_int_eq(authtok_keys_new(&k), AUTHTOK_OK);
 	ck_assert_int_eq(
-	    authtok_keys_add_refresh(k, number, secret, 32, true), AUTHTOK_OK);
+	    authtok_keys_add_audit(k, number, secret, 32, true), AUTHTOK_OK);
 	ck_assert_int_eq(authtok_audit_new(k, &a), AUTHTOK_OK);
 	authtok_keys_free(k);
 	return a;

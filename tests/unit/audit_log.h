@@ -21,6 +21,7 @@ struct audit_log {
 	int fail_base;
 	int cut_at_list; /* in which call somebody cuts, 0: none */
 	size_t cut;
+	bool unsaid; /* and says nothing of it */
 };
 
 extern struct audit_log audit_log;
@@ -39,8 +40,11 @@ struct authtok_audit_record log_sample(size_t i);
 /* Chain one more record, as a store does. */
 void log_append(
     const struct authtok_audit *by, const struct authtok_audit_record *what);
-/* Take the first ones away, as it is meant to be done. */
-void log_cut(struct audit_log *log, size_t records);
+/* Take the first ones away, as it is meant to be done; or without a word. */
+void log_cut(size_t records);
+void log_lose(size_t records);
+/* The record of a cut, with any words. */
+struct authtok_audit_record log_said(const char *detail);
 /* The head as it was behind record i. */
 struct authtok_audit_head log_head(size_t i);
 

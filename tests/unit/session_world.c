@@ -258,6 +258,10 @@ make_keys(struct world *w)
 	ck_assert_int_eq(
 	    authtok_keys_add_refresh(w->keys, 1, secret, sizeof(secret), true),
 	    AUTHTOK_OK);
+	secret[0] = 0xfe;
+	ck_assert_int_eq(
+	    authtok_keys_add_audit(w->keys, 1, secret, sizeof(secret), true),
+	    AUTHTOK_OK);
 }
 
 static void

@@ -15,7 +15,7 @@ START_TEST(events_have_names)
 	static const char *const names[] = { "?", "signup", "signin",
 		"signin-failed", "reuse", "forward", "signout", "revoke",
 		"password", "roles", "disable", "enable", "delete", "keys",
-		"?" };
+		"cut", "?" };
 
 	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		ck_assert_str_eq(authtok_event_name(i), names[i]);
@@ -31,7 +31,12 @@ START_TEST(a_chain_needs_a_current_secret)
 	ck_assert_int_eq(authtok_keys_new(&k), AUTHTOK_OK);
 	ck_assert_int_eq(authtok_audit_new(k, &a), AUTHTOK_EKEY);
 	ck_assert_int_eq(
-	    authtok_keys_add_refresh(k, 1, log_secrets[1], 32, false),
+	    authtok_keys_add_audit(k, 1, log_secrets[1], 32, false),
+	    AUTHTOK_OK);
+	ck_assert_int_eq(authtok_audit_new(k, &a), AUTHTOK_EKEY);
+	/* those of another use are none */
+	ck_assert_int_eq(
+	    authtok_keys_add_refresh(k, 2, log_secrets[2], 32, true),
 	    AUTHTOK_OK);
 	ck_assert_int_eq(authtok_audit_new(k, &a), AUTHTOK_EKEY);
 	ck_assert_int_eq(authtok_audit_new(NULL, &a), AUTHTOK_EINVAL);
@@ -49,7 +54,11 @@ START_TEST(without_audit_an_act_carries_nothing)
 
 	authtok_audit_attach(log_audit, &r, &act);
 	ck_assert_ptr_nonnull(act.chain);
+	act.limit_record = &r;
+	authtok_audit_attach(log_audit, &r, &act);
+	ck_assert_ptr_eq(act.limit_record, &r);
 	authtok_audit_attach(NULL, &r, &act);
+	ck_assert_ptr_null(act.limit_record);
 	ck_assert_ptr_null(act.record);
 	ck_assert_ptr_null(act.chain);
 	ck_assert_ptr_null(act.chain_arg);
@@ -289,6 +298,19 @@ START_TEST(a_key_that_is_not_there_is_named)
 }
 END_TEST
 
+/* A store that cannot read a record gives zeros, the number of no key. */
+START_TEST(a_record_that_is_unreadable_was_altered)
+{
+	for (size_t i = 0; i < 5; i++) {
+		log_fill(5);
+		memset(&audit_log.records[i], 0, sizeof(audit_log.records[i]));
+		audit_log.records[i].seq = (int64_t)i + 1;
+		log_bad(
+		    NULL, (int64_t)i + 1, (int64_t)i, "altered or inserted");
+	}
+}
+END_TEST
+
 START_TEST(records_hang_on_the_secret_of_their_time)
 {
 	struct authtok_audit *old = log_one_key(1, log_secrets[1]),
@@ -342,6 +364,7 @@ main(void)
 	tcase_add_test(tc, any_byte_of_a_mac_that_is_altered_is_noticed);
 	tcase_add_test(tc, a_number_that_is_altered_is_noticed);
 	tcase_add_test(tc, a_key_that_is_not_there_is_named);
+	tcase_add_test(tc, a_record_that_is_unreadable_was_altered);
 	tcase_add_test(tc, records_hang_on_the_secret_of_their_time);
 	tcase_add_test(tc, another_secret_forges_nothing);
 	suite_add_tcase(suite, tc);

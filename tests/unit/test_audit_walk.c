@@ -119,7 +119,7 @@ START_TEST(a_log_that_was_cut_properly_is_good)
 		before = log_head(0);
 		at_base = log_head(i > 0 ? i - 1 : 0);
 		last = log_head(4);
-		log_cut(&audit_log, i);
+		log_cut(i);
 		log_good(NULL);
 		log_good(&last);
 		log_good(&at_base);
@@ -133,16 +133,16 @@ START_TEST(a_base_that_was_made_up_is_noticed)
 {
 	struct authtok_audit_head known = log_head(1);
 
-	log_cut(&audit_log, 2);
+	log_cut(2);
 	audit_log.base_mac[5] ^= 1;
 	log_bad(NULL, 3, 0, "altered or inserted");
 	log_bad(&known, 2, 0, "cut off and written anew");
 	log_fill(5);
-	log_cut(&audit_log, 2);
+	log_cut(2);
 	audit_log.base_seq++;
 	log_bad(NULL, 4, 0, "altered or inserted");
 	log_fill(5);
-	log_cut(&audit_log, 2);
+	log_cut(2);
 	audit_log.base_seq--;
 	log_bad(NULL, 2, 0, "removed");
 }
@@ -150,12 +150,14 @@ END_TEST
 
 START_TEST(a_cut_never_leaves_nothing)
 {
-	log_cut(&audit_log, 4);
+	log_cut(4);
 	log_good(NULL);
 	audit_log.n = 0;
 	log_bad(NULL, 5, 0, "cut off");
 	audit_log.base_seq = INT64_MAX;
 	log_bad(NULL, INT64_MAX, 0, "cut off");
+	audit_log.base_seq = -5;
+	log_bad(NULL, -4, 0, "cut off");
 }
 END_TEST
 
@@ -258,11 +260,12 @@ START_TEST(the_memory_store_keeps_a_good_log)
 	    AUTHTOK_OK);
 	ck_assert(!second.has_sid);
 	ck_assert_mem_eq(second.sid, none, sizeof(none));
-	ck_assert_int_eq(store->ops->audit_cut(store->ctx, 33), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    authtok_audit_cut(log_audit, store, 33, 100), AUTHTOK_OK);
 	ck_assert_int_eq(
 	    authtok_audit_verify(log_audit, store, &report.head, &report),
 	    AUTHTOK_OK);
-	ck_assert_int_eq(report.checked, 7);
+	ck_assert_int_eq(report.checked, 8);
 	authtok_store_close(store);
 }
 END_TEST

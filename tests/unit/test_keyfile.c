@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <authtok/audit.h>
+
 #include "authd/keyfile.h"
 
 static char folder[64];
@@ -92,24 +94,29 @@ END_TEST
 START_TEST(kinds)
 {
 	struct authtok_config config = AUTHTOK_CONFIG_INIT;
+	struct authtok_audit *audit;
 	struct authtok_keys *keys;
 	struct authtok *engine;
 
 	config.issuer = config.audience = "a";
 	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
-	ck_assert_int_eq(keyfile_load(keys, path, KEYFILE_REFRESH,
+	ck_assert_int_eq(keyfile_load(keys, path, KEYFILE_SECRETS,
 			     KEYFILE_PRETEND, NULL, why),
 	    KEYFILE_OK);
 	ck_assert_int_eq(authtok_new(&config, keys, &engine), AUTHTOK_EKEY);
+	ck_assert_int_eq(authtok_audit_new(keys, &audit), AUTHTOK_OK);
+	authtok_audit_free(audit);
 	authtok_keys_free(keys);
 	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
 	ck_assert_int_eq(
 	    keyfile_load(keys, path, KEYFILE_SET, KEYFILE_PRETEND, NULL, why),
 	    KEYFILE_OK);
 	ck_assert_int_eq(authtok_new(&config, keys, &engine), AUTHTOK_OK);
+	ck_assert_int_eq(authtok_audit_new(keys, &audit), AUTHTOK_OK);
+	authtok_audit_free(audit);
 	authtok_free(engine);
 	authtok_keys_free(keys);
-	ck_assert_int_eq(load(KEYFILE_REFRESH, KEYFILE_CREATE), KEYFILE_OK);
+	ck_assert_int_eq(load(KEYFILE_SECRETS, KEYFILE_CREATE), KEYFILE_OK);
 }
 END_TEST
 

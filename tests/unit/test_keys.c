@@ -93,6 +93,9 @@ START_TEST(secrets_are_not_all_alike)
 		ck_assert_int_eq(
 		    authtok_keys_add_refresh(keys, 1, secret, 64, true),
 		    AUTHTOK_EWEAK);
+		ck_assert_int_eq(
+		    authtok_keys_add_audit(keys, 1, secret, 64, true),
+		    AUTHTOK_EWEAK);
 	}
 	secret[63] ^= 1;
 	ck_assert_int_eq(
@@ -104,29 +107,37 @@ START_TEST(secrets_are_not_all_alike)
 }
 END_TEST
 
-START_TEST(refresh_secrets)
-{
-	const struct at_refresh_key *key;
+typedef enum authtok_err adder(struct authtok_keys *to, unsigned number,
+    const void *secret, size_t secret_len, bool current);
 
-	ck_assert_int_eq(
-	    authtok_keys_add_refresh(keys, 0, secret1, 32, false), 0);
-	ck_assert_int_eq(
-	    authtok_keys_add_refresh(keys, 255, secret2, 64, true), 0);
-	ck_assert_int_eq(authtok_keys_add_refresh(keys, 255, secret1, 32, true),
-	    AUTHTOK_EINVAL);
-	ck_assert_int_eq(authtok_keys_add_refresh(keys, 256, secret1, 32, true),
-	    AUTHTOK_EINVAL);
-	ck_assert_int_eq(authtok_keys_add_refresh(keys, 3, secret1, 31, true),
-	    AUTHTOK_EWEAK);
-	ck_assert_int_eq(authtok_keys_add_refresh(NULL, 3, secret1, 32, true),
-	    AUTHTOK_EINVAL);
-	ck_assert_uint_eq(at_keys_refresh_count(keys), 2);
-	key = at_keys_refresh(keys, 1);
-	ck_assert_uint_eq(key->number, 255);
-	ck_assert(key->current);
-	ck_assert_uint_eq(key->len, 64);
-	ck_assert_mem_eq(key->secret, secret2, 64);
-	ck_assert_ptr_null(at_keys_refresh(keys, 2));
+static adder *const adders[AT_SECRET_KINDS] = {
+	[AT_REFRESH] = authtok_keys_add_refresh,
+	[AT_AUDIT] = authtok_keys_add_audit,
+};
+
+/* The rules are those of each kind, and one kind is nothing to the other. */
+START_TEST(numbered_secrets)
+{
+	enum at_secret_kind kind = (enum at_secret_kind)_i;
+	const struct at_secrets *secrets = at_keys_secrets(keys, kind);
+	adder *add_one = adders[kind];
+
+	ck_assert_int_eq(add_one(keys, 0, secret1, 32, false), 0);
+	ck_assert_int_eq(add_one(keys, 255, secret2, 64, true), 0);
+	ck_assert_int_eq(add_one(keys, 255, secret1, 32, true), AUTHTOK_EINVAL);
+	ck_assert_int_eq(add_one(keys, 256, secret1, 32, true), AUTHTOK_EINVAL);
+	ck_assert_int_eq(add_one(keys, 3, secret1, 31, true), AUTHTOK_EWEAK);
+	ck_assert_int_eq(add_one(keys, 3, secret1, 1025, true), AUTHTOK_EINVAL);
+	ck_assert_int_eq(add_one(keys, 3, NULL, 32, true), AUTHTOK_EINVAL);
+	ck_assert_int_eq(add_one(NULL, 3, secret1, 32, true), AUTHTOK_EINVAL);
+	ck_assert_uint_eq(secrets->count, 2);
+	ck_assert_uint_eq(secrets->all[1].number, 255);
+	ck_assert(!secrets->all[0].current);
+	ck_assert(secrets->all[1].current);
+	ck_assert_uint_eq(secrets->all[1].len, 64);
+	ck_assert_mem_eq(secrets->all[1].secret, secret2, 64);
+	ck_assert_uint_eq(
+	    at_keys_secrets(keys, (enum at_secret_kind)(1 - _i))->count, 0);
 	ck_assert_ptr_null(at_keys_hmac(keys, 0));
 }
 END_TEST
@@ -141,9 +152,13 @@ START_TEST(a_set_is_bounded)
 		ck_assert_int_eq(add(kid, AUTHTOK_HS256, 32), 0);
 		ck_assert_int_eq(
 		    authtok_keys_add_refresh(keys, i, secret1, 32, false), 0);
+		ck_assert_int_eq(
+		    authtok_keys_add_audit(keys, i, secret1, 32, false), 0);
 	}
 	ck_assert_int_eq(add("one-more", AUTHTOK_HS256, 32), AUTHTOK_EINVAL);
 	ck_assert_int_eq(authtok_keys_add_refresh(keys, i, secret1, 32, false),
+	    AUTHTOK_EINVAL);
+	ck_assert_int_eq(authtok_keys_add_audit(keys, i, secret1, 32, false),
 	    AUTHTOK_EINVAL);
 	ck_assert_int_eq(authtok_keys_new(NULL), AUTHTOK_EINVAL);
 	authtok_keys_free(NULL);
@@ -178,7 +193,11 @@ START_TEST(a_jwk_set_is_read)
 		    "\"k\":\"" K2 "\"" OPS "},\n"
 		    " {\"kty\":\"oct\",\"use\":\"authtok-refresh\",\"kid\":"
 		    "\"255\","
-		    "\"k\":\"" K1 "\"}]}\n";
+		    "\"k\":\"" K1 "\"},\n"
+		    " {\"kty\":\"oct\",\"use\":\"authtok-audit\",\"kid\":"
+		    "\"255\","
+		    "\"k\":\"" K1 "\"" OPS "}]}\n";
+	const struct at_secrets *audit = at_keys_secrets(keys, AT_AUDIT);
 	const char *why = NULL;
 
 	ck_assert_int_eq(jwks(text, &why, NULL), 0);
@@ -192,17 +211,25 @@ START_TEST(a_jwk_set_is_read)
 	    "0123456789abcdef0123456789ABCDEF", 32);
 	ck_assert(!at_keys_hmac(keys, 1)->signing);
 	ck_assert(!at_keys_hmac(keys, 2)->signing);
-	ck_assert_uint_eq(at_keys_refresh_count(keys), 2);
-	ck_assert_uint_eq(at_keys_refresh(keys, 0)->number, 0);
-	ck_assert(at_keys_refresh(keys, 0)->current);
-	ck_assert_uint_eq(at_keys_refresh(keys, 1)->number, 255);
-	ck_assert(!at_keys_refresh(keys, 1)->current);
+	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->count, 2);
+	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->all[0].number, 0);
+	ck_assert(at_keys_secrets(keys, AT_REFRESH)->all[0].current);
+	ck_assert_uint_eq(
+	    at_keys_secrets(keys, AT_REFRESH)->all[1].number, 255);
+	ck_assert(!at_keys_secrets(keys, AT_REFRESH)->all[1].current);
+	ck_assert_uint_eq(audit->count, 1);
+	ck_assert_uint_eq(audit->all[0].number, 255);
+	ck_assert(audit->all[0].current);
+	ck_assert_mem_eq(
+	    audit->all[0].secret, at_keys_hmac(keys, 0)->secret, 32);
 }
 END_TEST
 
-#define REFRESH(kid)                                    \
-	"{\"kty\":\"oct\",\"use\":\"authtok-refresh\"," \
+#define SECRET(use, kid)                        \
+	"{\"kty\":\"oct\",\"use\":\"" use "\"," \
 	"\"kid\":\"" kid "\",\"k\":\"" K1 "\"}"
+#define REFRESH(kid)       SECRET("authtok-refresh", kid)
+#define AUDIT(kid)         SECRET("authtok-audit", kid)
 #define FIELD(name, value) "{\"kty\":\"oct\",\"" name "\":" value "}"
 
 static const struct fault {
@@ -272,6 +299,17 @@ static const struct fault {
 	    "kid of a refresh secret is not 0 to 255" },
 	{ SET(REFRESH("1000")), AUTHTOK_EFORMAT,
 	    "kid of a refresh secret is not 0 to 255" },
+	{ SET(AUDIT("1") "," REFRESH("1") "," AUDIT("1")), AUTHTOK_EINVAL,
+	    "a kid occurs twice" },
+	{ SET(AUDIT("256")), AUTHTOK_EFORMAT,
+	    "kid of an audit secret is not 0 to 255" },
+	{ SET(AUDIT("01")), AUTHTOK_EFORMAT,
+	    "kid of an audit secret is not 0 to 255" },
+	{ SET("{\"kty\":\"oct\",\"use\":\"authtok-audit\",\"kid\":\"1\","
+	      "\"k\":\"QUJD\"}"),
+	    AUTHTOK_EWEAK, "k is too short or its bytes are all alike" },
+	{ SET(SECRET("authtok-Audit", "1")), AUTHTOK_ENOTSUP,
+	    "an unknown use" },
 	{ SET(SIG("a", K1, ",\"x\":[}")), AUTHTOK_EFORMAT, "not a value" },
 	{ " \xef\xbb\xbf" SET(""), AUTHTOK_EFORMAT, "not a value" },
 };
@@ -287,7 +325,8 @@ START_TEST(jwk_set_faults_are_named)
 	ck_assert_uint_le(at, strlen(fault->text));
 	ck_assert_int_eq(jwks(fault->text, NULL, NULL), fault->err);
 	ck_assert_uint_eq(at_keys_hmac_count(keys), 0);
-	ck_assert_uint_eq(at_keys_refresh_count(keys), 0);
+	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->count, 0);
+	ck_assert_uint_eq(at_keys_secrets(keys, AT_AUDIT)->count, 0);
 }
 END_TEST
 
@@ -312,7 +351,7 @@ START_TEST(all_of_a_jwk_set_or_none)
 		NULL, NULL),
 	    AUTHTOK_EINVAL);
 	ck_assert_uint_eq(at_keys_hmac_count(keys), 1);
-	ck_assert_uint_eq(at_keys_refresh_count(keys), 0);
+	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->count, 0);
 	ck_assert_int_eq(jwks(SET(SIG("b", K2, "")), NULL, NULL), 0);
 	ck_assert_uint_eq(at_keys_hmac_count(keys), 2);
 	ck_assert_int_eq(
@@ -335,7 +374,8 @@ END_TEST
 
 START_TEST(generated_sets_are_read_back)
 {
-	char buf[512], again[512], kid[AUTHTOK_KID_MAX + 1];
+	const struct at_secrets *audit = at_keys_secrets(keys, AT_AUDIT);
+	char buf[1024], again[1024], kid[AUTHTOK_KID_MAX + 1];
 	size_t len = 0, n;
 
 	memset(kid, 'k', sizeof(kid));
@@ -347,11 +387,20 @@ START_TEST(generated_sets_are_read_back)
 	ck_assert_str_eq(at_keys_hmac(keys, 0)->kid, kid);
 	ck_assert(at_keys_hmac(keys, 0)->signing);
 	ck_assert_uint_eq(at_keys_hmac(keys, 0)->len, 32);
-	ck_assert_uint_eq(at_keys_refresh_count(keys), 1);
-	ck_assert(at_keys_refresh(keys, 0)->current);
-	ck_assert_uint_eq(at_keys_refresh(keys, 0)->len, 32);
-	ck_assert_mem_ne(at_keys_refresh(keys, 0)->secret,
+	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->count, 1);
+	ck_assert(at_keys_secrets(keys, AT_REFRESH)->all[0].current);
+	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->all[0].len, 32);
+	ck_assert_mem_ne(at_keys_secrets(keys, AT_REFRESH)->all[0].secret,
 	    at_keys_hmac(keys, 0)->secret, 32);
+
+	ck_assert_uint_eq(audit->count, 1);
+	ck_assert(audit->all[0].current);
+	ck_assert_uint_eq(audit->all[0].number, 1);
+	ck_assert_uint_eq(audit->all[0].len, 32);
+	ck_assert_mem_ne(audit->all[0].secret,
+	    at_keys_secrets(keys, AT_REFRESH)->all[0].secret, 32);
+	ck_assert_mem_ne(
+	    audit->all[0].secret, at_keys_hmac(keys, 0)->secret, 32);
 
 	ck_assert_int_eq(authtok_keys_generate(kid, again, len + 1, &n), 0);
 	ck_assert_str_ne(buf, again);
@@ -361,10 +410,10 @@ START_TEST(generated_sets_are_read_back)
 	    authtok_keys_generate(kid, again, len, &n), AUTHTOK_ENOSPC);
 	ck_assert_uint_eq(n, 7);
 	ck_assert_int_eq(again[0], 'x');
-	ck_assert_int_eq(
-	    authtok_keys_generate("a b", again, 512, &n), AUTHTOK_EINVAL);
-	ck_assert_int_eq(
-	    authtok_keys_generate(NULL, again, 512, &n), AUTHTOK_EINVAL);
+	ck_assert_int_eq(authtok_keys_generate("a b", again, sizeof(again), &n),
+	    AUTHTOK_EINVAL);
+	ck_assert_int_eq(authtok_keys_generate(NULL, again, sizeof(again), &n),
+	    AUTHTOK_EINVAL);
 }
 END_TEST
 
@@ -461,7 +510,7 @@ main(void)
 	tcase_add_test(t, kids);
 	tcase_add_test(t, secrets_are_long_enough);
 	tcase_add_test(t, secrets_are_not_all_alike);
-	tcase_add_test(t, refresh_secrets);
+	tcase_add_loop_test(t, numbered_secrets, 0, AT_SECRET_KINDS);
 	tcase_add_test(t, a_set_is_bounded);
 	tcase_add_test(t, a_jwk_set_is_read);
 	tcase_add_loop_test(

@@ -536,6 +536,60 @@ START_TEST(the_oldest_beyond_the_limit_is_dead_at_once)
 }
 END_TEST
 
+/* By the sign-in that left them no room, and before it in the log. */
+START_TEST(each_one_beyond_the_limit_has_a_record)
+{
+	struct authtok_sessions_config c = AUTHTOK_SESSIONS_CONFIG_INIT;
+	struct authtok_tokens tokens = AUTHTOK_TOKENS_INIT;
+	const struct authtok_audit_record *r;
+	size_t before;
+
+	limit_to_two();
+	ends_log(&e);
+	before = e.count;
+	ck_assert_int_eq(
+	    authtok_session_open(w->sessions, &w->user, &client, &tokens),
+	    AUTHTOK_OK);
+	ends_log(&e);
+	ck_assert_uint_eq(e.count, before + 2);
+	r = &e.log[before];
+	ck_assert_uint_eq(r->event, AUTHTOK_EVENT_REVOKE);
+	ck_assert_int_eq(r->user_id, w->user.id);
+	ck_assert(r->has_sid);
+	ck_assert_mem_eq(r->sid, mine.sid, sizeof(r->sid));
+	ck_assert_int_eq(r->at, w->now);
+	ck_assert_uint_eq(r->count, 1);
+	ck_assert_str_eq(r->address, client.address);
+	ck_assert_str_eq(r->detail, "limit");
+	ends_last(&e, before + 2, AUTHTOK_EVENT_SIGNIN, w->user.id, tokens.sid,
+	    client.address, NULL);
+	/* none of it without an audit log */
+	ends_close(&e);
+	c.max_per_user = 1;
+	ends_open(&e, &c, false);
+	world_sign_in(w, &mine);
+	world_sign_in(w, &other);
+	ends_log(&e);
+	ck_assert_uint_eq(e.count, 0);
+}
+END_TEST
+
+START_TEST(a_limit_without_its_record_ends_nothing)
+{
+	struct authtok_tokens tokens;
+
+	limit_to_two();
+	e.chain_fails = true;
+	world_pattern(&tokens);
+	ck_assert_int_eq(
+	    authtok_session_open(w->sessions, &w->user, &client, &tokens),
+	    AUTHTOK_ECRYPTO);
+	ck_assert(world_is_pattern(&tokens));
+	left(true, true);
+	ck_assert_uint_eq(live_count(), 2);
+}
+END_TEST
+
 /* The one that signed in pays nothing for it; the next pull makes up for it. */
 START_TEST(a_sign_in_outlives_a_pull_that_fails)
 {
@@ -643,6 +697,8 @@ add_ends(Suite *suite)
 	tcase_add_test(tc, a_sign_in_is_recorded);
 	tcase_add_test(tc, a_sign_in_without_a_record_is_none);
 	tcase_add_test(tc, the_oldest_beyond_the_limit_is_dead_at_once);
+	tcase_add_test(tc, each_one_beyond_the_limit_has_a_record);
+	tcase_add_test(tc, a_limit_without_its_record_ends_nothing);
 	tcase_add_test(tc, a_sign_in_outlives_a_pull_that_fails);
 	tcase_add_test(tc, after_reuse_the_access_token_is_dead);
 	tcase_add_test(tc, reuse_without_a_record_does_nothing);
