@@ -7,5 +7,5 @@ $(BUILD)/obj/tests/unit/test_json_unsigned.o: override CFLAGS += -funsigned-char
 LDFLAGS_test_content_alloc = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 # sees when the writer is taken and given back
 LDFLAGS_bench_sqlite_hold = -Wl,--wrap=at_pool_get,--wrap=at_pool_get_for,--wrap=at_pool_put
-# a machine without threads to give
-LDFLAGS_test_sqlite_busy = -Wl,--wrap=pthread_create
+# a machine without threads to give; between two steps of a hand-over
+LDFLAGS_test_sqlite_busy = -Wl,--wrap=pthread_create,--wrap=sem_post

@@ -80,7 +80,7 @@ leave_queue(struct at_pool *pool, const struct at_waiter *waiter)
 		pool->last = at;
 }
 
-/* As soon as it wakes, the waiter is gone. */
+/* As soon as the semaphore is posted the waiter is gone. */
 static void
 serve(struct at_waiter *waiter, void *item)
 {
@@ -103,21 +103,27 @@ give_up(struct at_pool *pool, struct at_waiter *self)
 	return queued;
 }
 
-/* Until it is served; when that takes too long while it is in the queue, not. */
+/*
+ * Until it is served; when that takes too long while it is in the queue, not.
+ * The semaphore is used up in any case: before it was posted whoever serves us
+ * still has it in hands.
+ */
 static void
 await(struct at_pool *pool, struct at_waiter *self, int timeout_ms)
 {
 	struct timespec end = at_deadline_in(timeout_ms);
 
-	while (atomic_load(&self->state) != SERVED) {
-		if (sem_clockwait(&self->wake, CLOCK_MONOTONIC, &end) == 0 ||
-		    errno == EINTR)
+	while (sem_clockwait(&self->wake, CLOCK_MONOTONIC, &end) != 0) {
+		if (errno == EINTR)
 			continue;
 		if (give_up(pool, self))
 			return;
-		while (atomic_load(&self->state) != SERVED)
-			(void)sem_wait(&self->wake);
+		while (sem_wait(&self->wake) != 0)
+			;
+		break;
 	}
+	(void)atomic_load(
+	    &self->state); /* what was written before it is seen */
 }
 
 void *
