@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +247,9 @@ open_all(struct server *server)
 		config_free(config);
 		return result;
 	}
+	/* nobody asks how much memory it has, and to count that takes a lock
+	 * of the whole process at every allocation */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (authtok_store_sqlite(config->store_path, &server->store, why,
 		sizeof(why)) != AUTHTOK_OK) {
 		fprintf(stderr, "authd: %s\n", why);
