@@ -17,15 +17,15 @@
 #include "bench/bench.h"
 #include "bench/load.h"
 
-#define PASSWORD    "correct horse bench"
-#define WARM_TURNS  6
-#define CLIENTS     16
-#define TURNS       7
-#define TURN        64 /* sign-ins, or hashes */
-#define PACED       300
-#define PACE_US     3000
-#define REFRESH_MAX 512
-#define BODY_USER   "{\"username\":\"bench\",\"password\":\"" PASSWORD "\"}"
+#define PASSWORD   "correct horse bench"
+#define WARM_TURNS 6
+#define CLIENTS    16
+#define TURNS      7
+#define TURN       64 /* sign-ins, or hashes */
+#define PACED      300
+#define PACE_US    3000
+#define TOKEN_MAX  1024
+#define BODY_USER  "{\"username\":\"bench\",\"password\":\"" PASSWORD "\"}"
 
 static char hash[crypto_pwhash_STRBYTES];
 
@@ -193,27 +193,42 @@ storm_run(void *arg)
 	return NULL;
 }
 
-/* One who asks now and then; refresh has his token, or it is the bare one. */
+/* One who asks now and then. */
 struct paced {
 	unsigned port;
-	char *refresh; /* NULL: the bare server */
+	char *refresh; /* rotates this token; NULL: none */
+	char *access;  /* shows this one; NULL: none. Without both: the floor */
 	double latency[PACED];
 };
+
+static void
+paced_request(const struct paced *paced, char *buf, size_t size)
+{
+	char body[600];
+
+	if (paced->access != NULL) {
+		snprintf(buf, size,
+		    "GET /api/test/user HTTP/1.1\r\nHost: a\r\n"
+		    "x-access-token: %s\r\n\r\n",
+		    paced->access);
+		return;
+	}
+	snprintf(body, sizeof(body), "{\"refreshToken\":\"%s\"}",
+	    paced->refresh != NULL ? paced->refresh : "none");
+	write_post(buf, size, "/api/auth/refreshtoken", body);
+}
 
 static double
 paced_p99(struct paced *paced)
 {
-	char request[1024], body[600], answer[LOAD_ANSWER_MAX];
+	char request[1500], answer[LOAD_ANSWER_MAX];
 	int fd = load_dial(paced->port);
 
 	for (int i = 0; i < PACED; i++) {
 		uint64_t began;
 		int status;
 
-		snprintf(body, sizeof(body), "{\"refreshToken\":\"%s\"}",
-		    paced->refresh != NULL ? paced->refresh : "none");
-		write_post(
-		    request, sizeof(request), "/api/auth/refreshtoken", body);
+		paced_request(paced, request, sizeof(request));
 		began = bench_now_ns();
 		status = load_ask(fd, request, answer, sizeof(answer));
 		paced->latency[i] = (double)(bench_now_ns() - began);
@@ -225,8 +240,8 @@ paced_p99(struct paced *paced)
 		}
 		bench_check(status == 200);
 		if (paced->refresh != NULL)
-			load_member(answer, "refreshToken", paced->refresh,
-			    REFRESH_MAX);
+			load_member(
+			    answer, "refreshToken", paced->refresh, TOKEN_MAX);
 		usleep(PACE_US);
 	}
 	close(fd);
@@ -250,38 +265,52 @@ row_p99(const char *what, const double *storm, const double *quiet, double must,
 	    .aim = aim });
 }
 
+/* Who asks, quietly and in a storm. */
+struct asked {
+	struct paced paced;
+	double quiet[TURNS], storm[TURNS];
+};
+
 static void
-bench_storm(const struct load_server *server, char *refresh)
+bench_storm(const struct load_server *server, char *refresh, char *access)
 {
 	struct load_server bare;
-	struct paced us = { .port = server->port, .refresh = refresh };
-	struct paced floor = { 0 };
-	double quiet[TURNS], storm[TURNS], bare_quiet[TURNS], bare_storm[TURNS];
+	struct asked asked[] = {
+		{ .paced = { .port = server->port, .refresh = refresh } },
+		{ .paced = { .port = server->port, .access = access } },
+		{ .paced = { .refresh = NULL } },
+	};
+	const size_t count = sizeof(asked) / sizeof(asked[0]);
 	unsigned port = server->port;
 	pthread_t thread;
 
 	load_fork(&bare, bare_serve);
-	floor.port = bare.port;
-	for (int i = 0; i < TURNS; i++) {
-		bare_quiet[i] = paced_p99(&floor);
-		quiet[i] = paced_p99(&us);
+	asked[count - 1].paced.port = bare.port;
+	for (size_t i = 0; i < TURNS; i++) {
+		for (size_t k = 0; k < count; k++)
+			asked[k].quiet[i] = paced_p99(&asked[k].paced);
 		atomic_store(&enough, false);
 		bench_check(
 		    pthread_create(&thread, NULL, storm_run, &port) == 0);
 		usleep(100000);
-		bare_storm[i] = paced_p99(&floor);
-		storm[i] = paced_p99(&us);
+		for (size_t k = 0; k < count; k++)
+			asked[k].storm[i] = paced_p99(&asked[k].paced);
 		atomic_store(&enough, true);
 		pthread_join(thread, NULL);
 	}
-	row_p99("p99 of a refresh in a storm", storm, quiet, 3, 1.5);
-	row_p99("p99 of a bare server beside it", bare_storm, bare_quiet, 0, 0);
+	row_p99("p99 of a refresh in a storm", asked[0].storm, asked[0].quiet,
+	    3, 1.5);
+	row_p99("p99 of a verification in a storm", asked[1].storm,
+	    asked[1].quiet, 3, 1.5);
+	row_p99("p99 of a bare server beside it", asked[2].storm,
+	    asked[2].quiet, 0, 0);
 	load_end(&bare, SIGKILL);
 }
 
 /* A server with one user, who is signed in. */
 static void
-begin(struct load_server *server, const char *members, char *ret_refresh)
+begin(struct load_server *server, const char *members, char *ret_refresh,
+    char *ret_access)
 {
 	char answer[LOAD_ANSWER_MAX];
 
@@ -292,7 +321,8 @@ begin(struct load_server *server, const char *members, char *ret_refresh)
 	    answer, sizeof(answer));
 	post(server->port, "/api/auth/signin", BODY_USER, answer,
 	    sizeof(answer));
-	load_member(answer, "refreshToken", ret_refresh, REFRESH_MAX);
+	load_member(answer, "refreshToken", ret_refresh, TOKEN_MAX);
+	load_member(answer, "accessToken", ret_access, TOKEN_MAX);
 }
 
 static void
@@ -305,7 +335,7 @@ end(struct load_server *server)
 int
 main(int argc, char **argv)
 {
-	char refresh[REFRESH_MAX];
+	char refresh[TOKEN_MAX], access[TOKEN_MAX];
 	struct load_server server;
 
 	bench_begin("signin", argc, argv);
@@ -315,13 +345,13 @@ main(int argc, char **argv)
 		(size_t)19456 * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0);
 	if (bench_wanted("rate")) {
 		begin(&server, "\"maxSessionsPerUser\": 0, \"threads\": 28",
-		    refresh);
+		    refresh, access);
 		bench_rate(&server);
 		end(&server);
 	}
 	if (bench_wanted("storm")) {
-		begin(&server, "\"maxSessionsPerUser\": 0", refresh);
-		bench_storm(&server, refresh);
+		begin(&server, "\"maxSessionsPerUser\": 0", refresh, access);
+		bench_storm(&server, refresh, access);
 		end(&server);
 	}
 	return bench_end();
