@@ -77,13 +77,15 @@ peer_of(const struct mg_request_info *info, struct http_peer *peer)
 
 /* ---- answering --------------------------------------------------------- */
 
-/* Formats and sends with one mg_write; falls back to 503 without memory. */
+/*
+ * Formats and sends with one mg_write; falls back to 503 without memory. After
+ * it the thread waits for the next request.
+ */
 static void
 send_response(struct mg_connection *conn, struct http_response *res,
     struct http_wire *wire)
 {
 	struct worker *worker = mg_get_thread_pointer(conn);
-	int phase = HTTP_WAITING;
 	char small[4096];
 	size_t len;
 	char *out = http_format(res, wire, small, sizeof(small), &len);
@@ -95,15 +97,13 @@ send_response(struct mg_connection *conn, struct http_response *res,
 	}
 	if (wire->close)
 		mg_disable_connection_keep_alive(conn);
-	if (worker != NULL) {
-		phase = atomic_load(&worker->watch.phase);
+	if (worker != NULL)
 		http_watch_set(&worker->watch, HTTP_WRITING);
-	}
 	/* after half an answer no other can follow */
 	if (out == NULL || mg_write(conn, out, len) != (int)len)
 		mg_disable_connection_keep_alive(conn);
 	if (worker != NULL)
-		http_watch_set(&worker->watch, (enum http_phase)phase);
+		http_watch_set(&worker->watch, HTTP_WAITING);
 	if (out != small)
 		free(out);
 }
@@ -303,8 +303,6 @@ on_request(struct mg_connection *conn)
 	} else {
 		send_refusal(conn, refused);
 	}
-	if (ex.worker != NULL)
-		http_watch_set(&ex.worker->watch, HTTP_WAITING);
 	return refused == 0 ? 200 : refused;
 }
 
