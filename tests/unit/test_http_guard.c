@@ -97,6 +97,16 @@ __wrap_mg_write(struct mg_connection *conn, const void *buf, size_t len)
 	    conn, buf, atomic_exchange(&write_half, false) ? len / 2 : len);
 }
 
+/* Tests may share one process (CK_FORK=no). */
+static void
+setup(void)
+{
+	steal_from = steal_to = -1;
+	linger_long = false;
+	lingers = counts = 0;
+	always_expired = write_half = false;
+}
+
 /* ---- pairs of sockets ---------------------------------------------------- */
 
 /* Both ends of a connection, and what the far one is called. */
@@ -713,6 +723,7 @@ main(void)
 	int failed;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_set_timeout(tc, 60);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_test(tc, tests[i]);
