@@ -9,3 +9,7 @@ LDFLAGS_test_content_alloc = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 LDFLAGS_bench_sqlite_hold = -Wl,--wrap=at_pool_get,--wrap=at_pool_get_for,--wrap=at_pool_put
 # a machine without threads to give; between two steps of a hand-over
 LDFLAGS_test_sqlite_busy = -Wl,--wrap=pthread_create,--wrap=sem_post
+# descriptors change hands at the worst moment, lingering does not end by itself,
+# an answer is cut
+LDFLAGS_test_http_guard = -Wl,--wrap=fcntl,--wrap=http_socket_linger \
+	-Wl,--wrap=http_socket_count,--wrap=http_watch_expired,--wrap=mg_write

@@ -20,6 +20,8 @@
 #define REQUEST_TIMEOUT_MS   5000
 #define REQUEST_TIMEOUT_TEXT "5000"
 #define LINGER_MS            500
+/* what the library says of a head that ends too early, or has a control */
+#define UNFINISHED           "Malformed message"
 #define BUFFER_ALIGN         16 /* what malloc gives at least */
 
 /* What we remember of each of the library's threads. */
@@ -75,13 +77,15 @@ peer_of(const struct mg_request_info *info, struct http_peer *peer)
 
 /* ---- answering --------------------------------------------------------- */
 
-/* Formats and sends with one mg_write; falls back to 503 without memory. */
+/*
+ * Formats and sends with one mg_write; falls back to 503 without memory. After
+ * it the thread waits for the next request.
+ */
 static void
 send_response(struct mg_connection *conn, struct http_response *res,
     struct http_wire *wire)
 {
 	struct worker *worker = mg_get_thread_pointer(conn);
-	int phase = HTTP_WAITING;
 	char small[4096];
 	size_t len;
 	char *out = http_format(res, wire, small, sizeof(small), &len);
@@ -93,16 +97,38 @@ send_response(struct mg_connection *conn, struct http_response *res,
 	}
 	if (wire->close)
 		mg_disable_connection_keep_alive(conn);
-	if (worker != NULL) {
-		phase = atomic_load(&worker->watch.phase);
-		http_watch_set(&worker->watch, HTTP_WRITING);
-	}
-	if (out != NULL)
-		mg_write(conn, out, len);
 	if (worker != NULL)
-		http_watch_set(&worker->watch, (enum http_phase)phase);
+		http_watch_set(&worker->watch, HTTP_WRITING);
+	/* after half an answer no other can follow */
+	if (out == NULL || mg_write(conn, out, len) != (int)len)
+		mg_disable_connection_keep_alive(conn);
+	if (worker != NULL)
+		http_watch_set(&worker->watch, HTTP_WAITING);
 	if (out != small)
 		free(out);
+}
+
+/*
+ * What the client still sends is let in, so that it gets the answer; the guard
+ * may end that.
+ */
+static void
+linger(struct mg_connection *conn)
+{
+	struct worker *worker = mg_get_thread_pointer(conn);
+	struct http_peer peer;
+	int fd;
+
+	if (worker != NULL)
+		http_watch_set(&worker->watch, HTTP_LINGERING);
+	peer_of(mg_get_request_info(conn), &peer);
+	fd = http_socket_find(&peer);
+	if (fd >= 0) {
+		http_socket_linger(fd, LINGER_MS);
+		close(fd);
+	}
+	if (worker != NULL)
+		http_watch_set(&worker->watch, HTTP_WAITING);
 }
 
 /* What the handler never saw, it cannot log. */
@@ -128,28 +154,19 @@ send_refusal(struct mg_connection *conn, int status)
 		.close = true,
 	};
 	struct http_response res;
-	struct http_peer peer;
-	int fd;
 
 	http_response_init(&res);
 	set_answered(conn, true);
 	log_refusal(conn, status);
 	http_refuse(&res, status);
 	send_response(conn, &res, &wire);
-	peer_of(mg_get_request_info(conn), &peer);
-	fd = http_socket_find(&peer);
-	if (fd >= 0) {
-		http_socket_linger(fd, LINGER_MS);
-		close(fd);
-	}
+	linger(conn);
 }
 
 static void
 answer(struct exchange *ex, struct http_response *res)
 {
 	struct http_wire wire = { .fixed_headers = ex->server->fixed_headers };
-	struct http_peer peer;
-	int fd;
 
 	if (res->status < 200 || res->status > 599)
 		http_refuse(res, 500);
@@ -160,15 +177,8 @@ answer(struct exchange *ex, struct http_response *res)
 	    http_watch_expired(&ex->worker->watch) ||
 	    http_guard_turn_over(ex->server->guard, &ex->worker->watch);
 	send_response(ex->conn, res, &wire);
-	if (ex->body_done)
-		return;
-	http_watch_set(&ex->worker->watch, HTTP_WAITING);
-	peer_of(ex->info, &peer);
-	fd = http_socket_find(&peer);
-	if (fd >= 0) {
-		http_socket_linger(fd, LINGER_MS);
-		close(fd);
-	}
+	if (!ex->body_done)
+		linger(ex->conn);
 }
 
 /* ---- requests ---------------------------------------------------------- */
@@ -293,13 +303,11 @@ on_request(struct mg_connection *conn)
 	} else {
 		send_refusal(conn, refused);
 	}
-	if (ex.worker != NULL)
-		http_watch_set(&ex.worker->watch, HTTP_WAITING);
 	return refused == 0 ? 200 : refused;
 }
 
 /*
- * CivetWeb: it refuses a request itself. Its text is dropped. 411 (it means a
+ * CivetWeb: it refuses a request itself. Its text goes no further. 411 (it means a
  * malformed Content-Length) and 505 become 400: all are malformed requests.
  */
 static int
@@ -307,9 +315,9 @@ on_error(struct mg_connection *conn, int status, const char *text)
 {
 	const struct worker *worker = mg_get_thread_pointer(conn);
 
-	(void)text;
-	/* the guard ended the reading of its head */
-	if (worker != NULL && http_watch_expired(&worker->watch))
+	/* the guard ended the reading of a head that was not whole yet */
+	if (status == 400 && strcmp(text, UNFINISHED) == 0 && worker != NULL &&
+	    http_watch_expired(&worker->watch))
 		status = 408;
 	else if (status == 413 || status == 414)
 		status = 431;

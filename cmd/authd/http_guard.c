@@ -153,6 +153,18 @@ files_below(const struct http_guard *guard)
 	    OTHER_FILES;
 }
 
+/* Open connections by their descriptors. */
+static unsigned
+count_held(const struct http_guard *guard)
+{
+	unsigned count = guard->open;
+
+	for (const struct http_watch *w = guard->first; w != NULL; w = w->next)
+		count += w->conn != NULL &&
+		    atomic_load(&w->phase) == HTTP_LINGERING;
+	return count;
+}
+
 /*
  * How many wait for a thread: in the kernel's queue (tcp(7): of a listening
  * socket, tcpi_unacked is its length), and in the library's, which is full
@@ -163,14 +175,15 @@ count_waiting(const struct http_guard *guard)
 {
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
-	unsigned held;
+	unsigned all, held;
 
 	if (getsockopt(guard->listener, IPPROTO_TCP, TCP_INFO, &info, &len) ==
 		0 &&
 	    info.tcpi_unacked > 0)
 		return info.tcpi_unacked + guard->options.queue;
-	held = http_socket_count(guard->port, files_below(guard));
-	return held > guard->open ? held - guard->open : 0;
+	all = http_socket_count(guard->port, files_below(guard));
+	held = count_held(guard);
+	return all > held ? all - held : 0;
 }
 
 static int64_t
@@ -286,16 +299,36 @@ sweep(struct http_guard *guard)
 
 /* ---- its thread ---------------------------------------------------------- */
 
-static struct timespec
-in_ms(int64_t ms)
+static void
+wait_until(struct http_guard *guard, int64_t ms)
 {
-	struct timespec at;
+	struct timespec at = { .tv_sec = (time_t)(ms / 1000),
+		.tv_nsec = (long)(ms % 1000) * 1000000 };
 
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	ms += at.tv_nsec / 1000000;
-	at.tv_sec += (time_t)(ms / 1000);
-	at.tv_nsec = (long)(ms % 1000) * 1000000;
-	return at;
+	pthread_cond_timedwait(&guard->changed, &guard->lock, &at);
+}
+
+/*
+ * Until it is time for the next sweep. Who wakes us has shortened the time at
+ * most: connections that come and go at a full house do so all the time.
+ */
+static void
+rest(struct http_guard *guard, int64_t took)
+{
+	int64_t began = http_now_ms();
+
+	for (;;) {
+		int64_t tick = TICK_MS;
+
+		if (guard->expire_all || guard->open >= guard->options.threads)
+			tick = TICK_CROWDED_MS;
+		/* never more than a tenth of a processor */
+		if (tick < took * 10)
+			tick = took * 10;
+		if (guard->stop || http_now_ms() - began >= tick)
+			return;
+		wait_until(guard, began + tick);
+	}
 }
 
 static void *
@@ -305,20 +338,13 @@ guard_run(void *arg)
 
 	pthread_mutex_lock(&guard->lock);
 	while (!guard->stop) {
-		int64_t began = http_now_ms(), tick = TICK_MS, took;
-		struct timespec until;
+		int64_t began = http_now_ms(), took;
 
 		sweep(guard);
-		if (guard->open == 0 && !guard->stop) {
+		took = http_now_ms() - began;
+		while (guard->open == 0 && !guard->stop)
 			pthread_cond_wait(&guard->changed, &guard->lock);
-			continue;
-		}
-		if (guard->expire_all || guard->open >= guard->options.threads)
-			tick = TICK_CROWDED_MS;
-		/* never more than a tenth of a processor */
-		took = (http_now_ms() - began) * 10;
-		until = in_ms(tick > took ? tick : took);
-		pthread_cond_timedwait(&guard->changed, &guard->lock, &until);
+		rest(guard, took);
 	}
 	pthread_mutex_unlock(&guard->lock);
 	return NULL;
@@ -405,9 +431,13 @@ http_guard_free(struct http_guard *guard)
 static bool
 anybody_busy(const struct http_guard *guard)
 {
-	for (const struct http_watch *w = guard->first; w != NULL; w = w->next)
-		if (atomic_load(&w->phase) != HTTP_WAITING)
+	for (const struct http_watch *w = guard->first; w != NULL;
+	     w = w->next) {
+		int phase = atomic_load(&w->phase);
+
+		if (phase != HTTP_WAITING && phase != HTTP_LINGERING)
 			return true;
+	}
 	return false;
 }
 
@@ -435,6 +465,7 @@ http_guard_expire_all(struct http_guard *guard)
 {
 	pthread_mutex_lock(&guard->lock);
 	guard->expire_all = true;
+	sweep(guard);
 	pthread_cond_signal(&guard->changed);
 	pthread_mutex_unlock(&guard->lock);
 }

@@ -16,7 +16,8 @@ enum http_phase {
 	HTTP_WAITING, /* for a head, or for anything at all */
 	HTTP_READING, /* a body */
 	HTTP_WRITING, /* an answer that the client may not be taking */
-	HTTP_WORKING, /* on its own: never ended */
+	HTTP_LINGERING, /* for what comes after it, by a second descriptor */
+	HTTP_WORKING,   /* on its own: never ended */
 };
 
 /*
@@ -54,7 +55,7 @@ void http_guard_add(struct http_guard *guard, struct http_watch *watch);
 void http_guard_remove(struct http_guard *guard, struct http_watch *watch);
 /*
  * Its connection begins and ends. Between them its descriptor is only ever
- * shut down for reading, and after close not even that.
+ * shut down, and after close not even that.
  */
 void http_guard_open(
     struct http_guard *guard, struct http_watch *watch, const void *conn);

@@ -19,6 +19,7 @@
 struct route {
 	/* small letters; one that ends in a slash takes one more segment */
 	const char *path;
+	size_t len;
 	enum http_method method;
 	void (*run)(struct call *call);
 };
@@ -75,22 +76,24 @@ route_readyz(struct call *call)
 		reply_fail_system(call, err, 0);
 }
 
+#define PATH(text) text, sizeof(text) - 1
+
 static const struct route routes[] = {
-	{ "", HTTP_GET, route_greeting },
-	{ "/api/auth/signup", HTTP_POST, route_signup },
-	{ "/api/auth/signin", HTTP_POST, route_signin },
-	{ "/api/auth/refreshtoken", HTTP_POST, route_refresh },
-	{ "/api/auth/signout", HTTP_POST, route_signout },
-	{ "/api/auth/password", HTTP_POST, route_password },
-	{ "/api/auth/me", HTTP_GET, route_me },
-	{ "/api/auth/sessions", HTTP_GET, route_sessions },
-	{ "/api/auth/sessions/", HTTP_DELETE, route_session_end },
-	{ "/api/test/all", HTTP_GET, route_all },
-	{ "/api/test/user", HTTP_GET, route_user },
-	{ "/api/test/mod", HTTP_GET, route_mod },
-	{ "/api/test/admin", HTTP_GET, route_admin },
-	{ "/healthz", HTTP_GET, route_healthz },
-	{ "/readyz", HTTP_GET, route_readyz },
+	{ PATH(""), HTTP_GET, route_greeting },
+	{ PATH("/api/auth/signup"), HTTP_POST, route_signup },
+	{ PATH("/api/auth/signin"), HTTP_POST, route_signin },
+	{ PATH("/api/auth/refreshtoken"), HTTP_POST, route_refresh },
+	{ PATH("/api/auth/signout"), HTTP_POST, route_signout },
+	{ PATH("/api/auth/password"), HTTP_POST, route_password },
+	{ PATH("/api/auth/me"), HTTP_GET, route_me },
+	{ PATH("/api/auth/sessions"), HTTP_GET, route_sessions },
+	{ PATH("/api/auth/sessions/"), HTTP_DELETE, route_session_end },
+	{ PATH("/api/test/all"), HTTP_GET, route_all },
+	{ PATH("/api/test/user"), HTTP_GET, route_user },
+	{ PATH("/api/test/mod"), HTTP_GET, route_mod },
+	{ PATH("/api/test/admin"), HTTP_GET, route_admin },
+	{ PATH("/healthz"), HTTP_GET, route_healthz },
+	{ PATH("/readyz"), HTTP_GET, route_readyz },
 };
 
 /*
@@ -101,7 +104,7 @@ static const struct route *
 find_route(const char *path, const char **ret_tail)
 {
 	char lower[PATH_MAX_LEN + 1];
-	size_t len = strlen(path), n;
+	size_t len = strlen(path);
 
 	if (len == 0 || len > PATH_MAX_LEN)
 		return NULL;
@@ -110,11 +113,13 @@ find_route(const char *path, const char **ret_tail)
 	if (lower[len - 1] == '/')
 		lower[--len] = '\0';
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (strcmp(lower, routes[i].path) == 0)
+		size_t n = routes[i].len;
+
+		if (len < n || memcmp(lower, routes[i].path, n) != 0)
+			continue;
+		if (len == n)
 			return &routes[i];
-		n = strlen(routes[i].path);
-		if (n > 0 && routes[i].path[n - 1] == '/' && len > n &&
-		    strncmp(lower, routes[i].path, n) == 0 &&
+		if (n > 0 && lower[n - 1] == '/' &&
 		    strchr(lower + n, '/') == NULL) {
 			*ret_tail = path + n;
 			return &routes[i];

@@ -149,16 +149,34 @@ update_between_reads(void *ctx, const struct authtok_user *user,
 	return err;
 }
 
+static enum authtok_err
+revoke_and_tell(void *ctx, const uint8_t *sid, const struct authtok_act *act)
+{
+	enum authtok_err err = right->session_revoke(ctx, sid, act);
+
+	pthread_mutex_lock(&meeting.mutex);
+	meeting.half_done = true;
+	pthread_cond_broadcast(&meeting.moved);
+	pthread_mutex_unlock(&meeting.mutex);
+	return err;
+}
+
 /* A rotation that was decided before a revocation is answered with OK. */
 static enum authtok_err
 update_answers_revoked(void *ctx, const struct authtok_session *next,
     uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
-	enum authtok_err err =
-	    right->session_update(ctx, next, gen, branch, durable, act);
 	struct authtok_session s;
 	struct authtok_owner owner;
+	enum authtok_err err;
 
+	/* the first one comes after the revocation, whoever is faster */
+	pthread_mutex_lock(&meeting.mutex);
+	while (meeting.here == 0 && !meeting.half_done)
+		pthread_cond_wait(&meeting.moved, &meeting.mutex);
+	meeting.here++;
+	pthread_mutex_unlock(&meeting.mutex);
+	err = right->session_update(ctx, next, gen, branch, durable, act);
 	if (err == AUTHTOK_ECHANGED &&
 	    right->session_find(ctx, next->sid, &s, &owner) == AUTHTOK_OK &&
 	    s.revoked_at != 0)
@@ -297,7 +315,8 @@ const struct fault race_faults[] = {
 		.user_update = update_between_reads } },
 	{ "a revoked session rotates",
 	    "race: session_update against session_revoke",
-	    { .session_update = update_answers_revoked } },
+	    { .session_update = update_answers_revoked,
+		.session_revoke = revoke_and_tell } },
 	{ "half of an update is seen", "race: session_find gives whole rows",
 	    { .session_find = find_half } },
 	{ "the end of the log is read before", "race: audit_append",
