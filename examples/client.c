@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,8 +60,10 @@ load(const char *file, struct state *s)
 	size_t i;
 
 	memset(s, 0, sizeof(*s));
-	if (f == NULL)
+	if (f == NULL) {
+		perror(file);
 		return false;
+	}
 	for (i = 0; i < 4 && fgets(lines[i], LINE, f) != NULL; i++)
 		lines[i][strcspn(lines[i], "\n")] = '\0';
 	fclose(f);
@@ -303,6 +306,7 @@ main(int argc, char **argv)
 
 	if (curl == NULL)
 		return 1;
+	umask(077); /* the tokens are nobody else's */
 	if (argc == 5 && strcmp(argv[2], "signin") == 0)
 		ok = sign_in(curl, argv[1], argv[3], argv[4]);
 	else if (argc >= 3 && argc <= 4 && strcmp(argv[2], "refresh") == 0)

@@ -172,6 +172,28 @@ complete(enum verb verb, const struct words *words)
 	    (e->file != NULL && (e->before == 0) != (e->upto == 0));
 }
 
+/* The words after the verb; what is wrong is said. */
+static bool
+read_words(enum verb verb, struct words *words, int argc, char **argv)
+{
+	static const char *const forms[] = { "list [--after SEQ] [--limit N]",
+		"verify [--head SEQ:MAC]",
+		"export FILE --before DATE | --upto SEQ" };
+
+	for (int i = 1; i < argc; i++)
+		if (!take(verb, words, argc, argv, &i)) {
+			ctl_say("\"%s\" does not fit: audit %s", argv[i],
+			    forms[verb]);
+			return false;
+		}
+	if (!complete(verb, words)) {
+		ctl_say("audit export needs FILE and "
+			"--before DATE or --upto SEQ");
+		return false;
+	}
+	return true;
+}
+
 int
 ctl_audit(const char *file, const char *store, int argc, char **argv)
 {
@@ -180,21 +202,21 @@ ctl_audit(const char *file, const char *store, int argc, char **argv)
 	static const char *const names[] = { "list", "verify", "export" };
 	struct words words = { 0 };
 	enum verb verb = LIST;
-	bool good = argc > 0;
 	struct ctl ctl;
 	int status;
 
-	while (good && verb < NONE && strcmp(argv[0], names[verb]) != 0)
-		verb++;
-	good = good && verb < NONE;
-	for (int i = 1; good && i < argc; i++)
-		good = take(verb, &words, argc, argv, &i);
-	if (!good || !complete(verb, &words)) {
-		ctl_say("audit list [--after SEQ] [--limit N], "
-			"audit verify [--head SEQ:MAC], or "
-			"audit export FILE --before DATE|--upto SEQ");
+	if (argc == 0) {
+		ctl_say("audit: list, verify or export? See authctl --help");
 		return CTL_USAGE;
 	}
+	while (verb < NONE && strcmp(argv[0], names[verb]) != 0)
+		verb++;
+	if (verb == NONE) {
+		ctl_say("audit: unknown command %s", argv[0]);
+		return CTL_USAGE;
+	}
+	if (!read_words(verb, &words, argc, argv))
+		return CTL_USAGE;
 	status = ctl_open(&ctl, file, store, false);
 	if (status == CTL_OK)
 		status = run[verb](&ctl, &words);

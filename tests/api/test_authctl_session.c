@@ -140,6 +140,14 @@ START_TEST(what_is_wrong_is_named)
 		{ "--store foo user list", "authctl: --store: must be" },
 		{ "user passwd ann --hash < /dev/null", "no password hash" },
 		{ "user frob", "unknown command frob" },
+		{ "audit", "audit: list, verify or export?" },
+		{ "audit explode", "audit: unknown command explode" },
+		{ "audit list --limit 0", "\"0\" does not fit: audit list [" },
+		{ "audit verify --head 1:zz",
+		    "\"1:zz\" does not fit: audit verify [--head SEQ:MAC]" },
+		{ "audit export f g --upto 3", "\"g\" does not fit" },
+		{ "audit export f --before soon", "\"soon\" does not fit" },
+		{ "audit export f", "audit export needs FILE and --before" },
 	};
 
 	add_ann();
