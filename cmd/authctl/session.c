@@ -228,7 +228,8 @@ int
 ctl_purge(const char *file, const char *store, int argc, char **argv)
 {
 	enum authtok_err err = AUTHTOK_OK;
-	size_t count = PURGE_BATCH, total = 0;
+	size_t count, total = 0;
+	bool more = true;
 	struct ctl ctl;
 	int status;
 
@@ -237,8 +238,9 @@ ctl_purge(const char *file, const char *store, int argc, char **argv)
 		return CTL_USAGE;
 	}
 	status = ctl_open(&ctl, file, store, false);
-	while (status == CTL_OK && err == AUTHTOK_OK && count > 0) {
-		err = authtok_sessions_purge(ctl.sessions, PURGE_BATCH, &count);
+	while (status == CTL_OK && err == AUTHTOK_OK && more) {
+		err = authtok_sessions_purge(
+		    ctl.sessions, PURGE_BATCH, &count, &more);
 		total += err == AUTHTOK_OK ? count : 0;
 	}
 	if (status == CTL_OK) {

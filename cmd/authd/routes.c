@@ -223,10 +223,24 @@ ms_text(char *memory, size_t size, int64_t ns)
 	return number_text(memory, size, tenth / 10, tenths[tenth % 10]);
 }
 
+/* A token that somebody put into the path does not come into the log. */
+static const char *
+path_without_token(const char *path, char *buf, size_t size)
+{
+	const char *at = strstr(path, "/art1_");
+
+	if (at == NULL)
+		at = strstr(path, "/eyJ");
+	if (at == NULL)
+		return path;
+	snprintf(buf, size, "%.*s/(token)", (int)(at - path), path);
+	return buf;
+}
+
 static void
 log_request(const struct call *call, const struct timespec *began)
 {
-	char status[8], ms[32], user[24];
+	char status[8], ms[32], user[24], path[256];
 	struct timespec now;
 	int64_t spent;
 
@@ -234,7 +248,8 @@ log_request(const struct call *call, const struct timespec *began)
 	spent = (int64_t)(now.tv_sec - began->tv_sec) * 1000000000 +
 	    (now.tv_nsec - began->tv_nsec);
 	log_event(&call->app->log, "info", "request", "method",
-	    call->req->method_name, "path", call->req->path, "status",
+	    call->req->method_name, "path",
+	    path_without_token(call->req->path, path, sizeof(path)), "status",
 	    number_text(status, sizeof(status), call->res->status, ""), "ms",
 	    ms_text(ms, sizeof(ms), spent), "peer", call->client, "code",
 	    call->code, "user",

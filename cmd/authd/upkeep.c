@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define HEAR_EVERY_S  1
-#define CLEAN_EVERY_S 60
-#define PURGE_BATCH   500
+#define HEAR_EVERY_MS  500 /* a second is promised */
+#define CLEAN_EVERY_MS 60000
+#define PURGE_BATCH    500
 
 struct upkeep {
 	struct current *current;
@@ -22,16 +22,21 @@ struct upkeep {
 	bool stop;
 };
 
-/* Wait so many seconds; false when it is time to end. */
+/* Wait so long; false when it is time to end. */
 static bool
-rest(struct upkeep *upkeep, time_t seconds)
+rest(struct upkeep *upkeep, long ms)
 {
 	struct timespec until;
 	int err = 0;
 	bool stop;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += seconds;
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
 	pthread_mutex_lock(&upkeep->lock);
 	while (!upkeep->stop && err == 0)
 		err = pthread_cond_timedwait(
@@ -67,8 +72,8 @@ purge(struct upkeep *upkeep, const struct app *app)
 
 	do {
 		count = 0;
-		err =
-		    authtok_sessions_purge(app->sessions, PURGE_BATCH, &count);
+		err = authtok_sessions_purge(
+		    app->sessions, PURGE_BATCH, &count, NULL);
 		total += count;
 	} while (err == AUTHTOK_OK && count == PURGE_BATCH && rest(upkeep, 0));
 	snprintf(number, sizeof(number), "%zu", total);
@@ -84,7 +89,7 @@ run_hearer(void *arg)
 {
 	struct upkeep *upkeep = arg;
 
-	while (rest(upkeep, HEAR_EVERY_S))
+	while (rest(upkeep, HEAR_EVERY_MS))
 		hear(upkeep);
 	return NULL;
 }
@@ -95,7 +100,7 @@ run_cleaner(void *arg)
 	struct upkeep *upkeep = arg;
 	struct app *app;
 
-	while (rest(upkeep, CLEAN_EVERY_S)) {
+	while (rest(upkeep, CLEAN_EVERY_MS)) {
 		app = current_get(upkeep->current);
 		app_flush(app);
 		purge(upkeep, app);

@@ -206,11 +206,13 @@ enum authtok_err authtok_revocations_pull(
     const struct authtok *engine, const struct authtok_store *store);
 
 /*
- * Remove what has expired, at most limit rows. ret_count may be NULL.
+ * Remove what has expired, at most limit rows. A call looks at a part of a large
+ * store and the next one goes on behind it: *ret_more is false when this one
+ * came to the end. ret_count and ret_more may be NULL.
  * Errors: EINVAL, ENOMEM, ESTORE, EBUSY.
  */
-enum authtok_err authtok_sessions_purge(
-    const struct authtok_sessions *sessions, size_t limit, size_t *ret_count);
+enum authtok_err authtok_sessions_purge(const struct authtok_sessions *sessions,
+    size_t limit, size_t *ret_count, bool *ret_more);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

@@ -277,10 +277,12 @@ struct authtok_store_ops {
 	/*
 	 * Remove at most limit rows that cannot matter any more: sessions with
 	 * expires_at <= now, rotated_at <= idle_before, or revoked_at != 0 and
-	 * revoked_at <= idle_before; and revocations with until <= now.
+	 * revoked_at <= idle_before; and revocations with until <= now. A call may
+	 * look at a part only, and the next one goes on behind it: *ret_more is
+	 * false when this one came to the end of all.
 	 */
 	enum authtok_err (*purge)(void *ctx, int64_t now, int64_t idle_before,
-	    size_t limit, size_t *ret_count);
+	    size_t limit, size_t *ret_count, bool *ret_more);
 
 	/* Append the record of an act that changes nothing else. */
 	enum authtok_err (*audit_append)(

@@ -245,7 +245,8 @@ purge_leaves_it(struct at_run *run)
 
 	if (!fill(run, 3, heads))
 		return;
-	EXPECT_ERR(run, AUTHTOK_OK, purge, INT64_MAX, INT64_MAX, 100, &n);
+	EXPECT_ERR(run, AUTHTOK_OK, purge, INT64_MAX, INT64_MAX, 100, &n,
+	    &(bool){ false });
 	EXPECT_NUM(run, 0, n, "rows that were purged");
 	expect_base(run, &heads[0]);
 	EXPECT_NUM(run, 3, at_records(run), "records");

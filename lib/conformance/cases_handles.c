@@ -115,7 +115,8 @@ revocations_are_seen(struct at_run *run)
 			EXPECT_NUM(run, here.seq, there.seq,
 			    "seq through the other handle");
 	}
-	EXPECT_ERR(&other, AUTHTOK_OK, purge, INT64_MAX, INT64_MAX, 1000, &n);
+	EXPECT_ERR(&other, AUTHTOK_OK, purge, INT64_MAX, INT64_MAX, 1000, &n,
+	    &(bool){ false });
 	EXPECT_NUM(run, 0, at_events(run), "revocations after the purge");
 	EXPECT_NUM(
 	    run, 0, at_count_sessions(run, user.id), "sessions after it");
@@ -228,7 +229,8 @@ reopen_goes_on(struct at_run *run)
 	EXPECT_ERR(run, AUTHTOK_OK, session_revoke, s.sid, &old);
 	if (!at_last_event(run, &before))
 		return;
-	EXPECT_ERR(run, AUTHTOK_OK, purge, AT_NOW, INT64_MAX, 100, &n);
+	EXPECT_ERR(run, AUTHTOK_OK, purge, AT_NOW, INT64_MAX, 100, &n,
+	    &(bool){ false });
 	if (!reopen(run))
 		return;
 	EXPECT_NUM(run, 0, at_events(run), "revocations after the purge");

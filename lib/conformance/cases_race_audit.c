@@ -136,7 +136,7 @@ judge_and_clear(struct at_race *race)
 
 	return judge_records(race) &&
 	    EXPECT_ERR(race->run, AUTHTOK_OK, purge, INT64_MAX, INT64_MAX,
-		AT_THREADS_MAX, &n);
+		AT_THREADS_MAX, &n, &(bool){ false });
 }
 
 static void

@@ -39,7 +39,8 @@ empty(struct at_run *run)
 	if (EXPECT_ERR(run, AUTHTOK_OK, revoked_since, 0, &event, 1, &n))
 		EXPECT_NUM(run, 0, n, "revocations in an empty store");
 	n = 7;
-	if (EXPECT_ERR(run, AUTHTOK_OK, purge, all, all, 100, &n))
+	if (EXPECT_ERR(
+		run, AUTHTOK_OK, purge, all, all, 100, &n, &(bool){ false }))
 		EXPECT_NUM(run, 0, n, "rows purged from an empty store");
 }
 

@@ -369,11 +369,12 @@ authtok_session_refresh(const struct authtok_sessions *sessions,
 }
 
 enum authtok_err
-authtok_sessions_purge(
-    const struct authtok_sessions *sessions, size_t limit, size_t *ret_count)
+authtok_sessions_purge(const struct authtok_sessions *sessions, size_t limit,
+    size_t *ret_count, bool *ret_more)
 {
 	const struct authtok_store *store;
 	size_t count = 0;
+	bool more = false;
 	enum authtok_err err;
 	int64_t now;
 
@@ -382,8 +383,10 @@ authtok_sessions_purge(
 	store = sessions->store;
 	now = authtok_now(sessions->engine);
 	err = store->ops->purge(store->ctx, now,
-	    at_time_sub(now, sessions->policy.idle), limit, &count);
+	    at_time_sub(now, sessions->policy.idle), limit, &count, &more);
 	if (err == AUTHTOK_OK && ret_count != NULL)
 		*ret_count = count;
+	if (err == AUTHTOK_OK && ret_more != NULL)
+		*ret_more = more;
 	return err;
 }

@@ -170,6 +170,6 @@ enum authtok_err at_memory_session_revoke_user(void *ctx, int64_t user_id,
 enum authtok_err at_memory_session_delete(
     void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch);
 enum authtok_err at_memory_purge(void *ctx, int64_t now, int64_t idle_before,
-    size_t limit, size_t *ret_count);
+    size_t limit, size_t *ret_count, bool *ret_more);
 
 #endif

@@ -499,7 +499,7 @@ purge_sessions(struct memory *m, int64_t now, int64_t idle_before, size_t limit)
 
 enum authtok_err
 at_memory_purge(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
 	struct memory *m = ctx;
 	size_t gone;
@@ -508,6 +508,7 @@ at_memory_purge(void *ctx, int64_t now, int64_t idle_before, size_t limit,
 	gone = purge_sessions(m, now, idle_before, limit);
 	gone += at_memory_events_purge(m, now, limit - gone);
 	*ret_count = gone;
+	*ret_more = gone == limit;
 	at_memory_unlock(m);
 	return AUTHTOK_OK;
 }

@@ -189,6 +189,7 @@ struct at_sqlite {
 	pthread_mutex_t sweep_lock;
 	int64_t session_cursor;
 	int64_t event_cursor;
+	bool sessions_over, events_over; /* their end was reached */
 };
 
 /* A connection that was taken for a while. */
@@ -411,6 +412,6 @@ enum authtok_err at_audit_limit(
 
 /* sqlite_purge.c */
 enum authtok_err at_sqlite_purge(void *ctx, int64_t now, int64_t idle_before,
-    size_t limit, size_t *ret_count);
+    size_t limit, size_t *ret_count, bool *ret_more);
 
 #endif

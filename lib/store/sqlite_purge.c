@@ -31,6 +31,7 @@ struct sweep {
 	int64_t cursor; /* the last number that was looked at */
 	size_t looked;  /* in this call */
 	bool end;       /* nothing comes after the cursor */
+	bool over;      /* that was so once in this call */
 	size_t want;    /* at most BATCH */
 	size_t found;
 	size_t removed; /* of those found */
@@ -127,6 +128,7 @@ sweep_table(
 		*removed += sweep->removed;
 		if (sweep->end) {
 			sweep->cursor = 0;
+			sweep->over = true;
 			if (wrapped)
 				break;
 			wrapped = true;
@@ -139,7 +141,7 @@ sweep_table(
 
 enum authtok_err
 at_sqlite_purge(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
 	struct at_sqlite *db = ctx;
 	struct sweep sweep = {
@@ -147,20 +149,29 @@ at_sqlite_purge(void *ctx, int64_t now, int64_t idle_before, size_t limit,
 	};
 	size_t removed = 0;
 	enum authtok_err err;
+	bool more;
 
 	pthread_mutex_lock(&db->sweep_lock);
 	sweep.cursor = db->session_cursor;
 	err = sweep_table(db, &sweep, limit, &removed);
 	db->session_cursor = sweep.cursor;
+	db->sessions_over = db->sessions_over || sweep.over;
 	if (err == AUTHTOK_OK) {
 		sweep.table = &events;
 		sweep.cursor = db->event_cursor;
 		sweep.looked = 0;
+		sweep.over = false;
 		err = sweep_table(db, &sweep, limit, &removed);
 		db->event_cursor = sweep.cursor;
+		db->events_over = db->events_over || sweep.over;
 	}
+	more = !db->sessions_over || !db->events_over;
+	if (!more)
+		db->sessions_over = db->events_over = false;
 	pthread_mutex_unlock(&db->sweep_lock);
-	if (err == AUTHTOK_OK)
+	if (err == AUTHTOK_OK) {
 		*ret_count = removed;
+		*ret_more = more;
+	}
 	return err;
 }

@@ -39,8 +39,9 @@ forbid '#include <civetweb' 'CivetWeb in one file' \
 	$(files 'cmd/authd/http\.c' lib include cmd)
 forbid '#include <sodium|#include <crypt\.h' 'libsodium and crypt in one file' \
 	$(files 'lib/account/password\.c' lib include cmd)
+# authd's main says how the whole process uses it
 forbid '#include <sqlite3' 'SQLite in its backend only' \
-	$(files 'lib/store/sqlite' lib include cmd)
+	$(files 'lib/store/sqlite|cmd/authd/main\.c' lib include cmd)
 forbid '#include <openssl' 'OpenSSL in crypto files of token and session only' \
 	$(files $none lib/account lib/store lib/conformance include cmd) \
 	lib/session/rotation.c lib/token/json.c lib/token/base64url.c

@@ -154,10 +154,10 @@ hold(struct world *world)
 	}
 	cleaner = true;
 	do {
-		bench_check(authtok_sessions_purge(
-				world->service, 1000, &count) == AUTHTOK_OK);
+		bench_check(authtok_sessions_purge(world->service, 1000, &count,
+				&more) == AUTHTOK_OK);
 		removed += count;
-	} while (count > 0 && bench_now_ns() < until);
+	} while (more && bench_now_ns() < until);
 	atomic_store(&stop, true);
 	for (size_t i = 0; i < CALLERS; i++)
 		pthread_join(callers[i].thread, NULL);

@@ -175,6 +175,26 @@ START_TEST(reuse_is_logged_with_its_session)
 }
 END_TEST
 
+/* Who confuses a token with an id finds it in no log. */
+START_TEST(a_token_in_a_path_is_not_logged)
+{
+	struct answer a;
+	struct pair p;
+	char path[4200];
+
+	fresh("eva2", &p);
+	snprintf(path, sizeof(path), "/api/auth/sessions/%s", p.refresh);
+	get(&a, &server, path, p.access);
+	snprintf(path, sizeof(path), "/no/%s/more", p.access);
+	get(&a, &server, path, NULL);
+	has_status(&a, 404);
+	authd_await_log(&server, "path=/no/(token) ");
+	authd_await_log(&server, "path=/api/auth/sessions/(token) ");
+	ck_assert_ptr_null(strstr(authd_log(&server), p.refresh));
+	ck_assert_ptr_null(strstr(authd_log(&server), p.access));
+}
+END_TEST
+
 START_TEST(a_bad_retry_key_is_refused_and_harmless)
 {
 	char longest[257];
@@ -479,6 +499,7 @@ main(void)
 		a_superseded_token_changes_nothing,
 		reuse_ends_the_session_and_no_other,
 		reuse_is_logged_with_its_session,
+		a_token_in_a_path_is_not_logged,
 		a_bad_retry_key_is_refused_and_harmless,
 		the_stock_client_goes_on, many_at_once_get_the_same_child,
 		a_token_is_required, forged_tokens_are_unknown,

@@ -285,10 +285,10 @@ cut_twice_said(void *ctx, int64_t seq, const struct authtok_act *act)
 
 static enum authtok_err
 purge_cuts(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
 	(void)cut_through(ctx, 1, NULL, mac_of_nothing);
-	return right->purge(ctx, now, idle_before, limit, ret_count);
+	return right->purge(ctx, now, idle_before, limit, ret_count, ret_more);
 }
 
 /* ---- acts ---------------------------------------------------------------- */

@@ -419,7 +419,7 @@ delete_forgets(void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch)
 {
 	size_t n;
 
-	right->purge(ctx, INT64_MAX - 1, INT64_MIN, 100, &n);
+	right->purge(ctx, INT64_MAX - 1, INT64_MIN, 100, &n, &(bool){ false });
 	return right->session_delete(ctx, sid, gen, branch);
 }
 
@@ -437,25 +437,26 @@ since_zero_or_more(void *ctx, int64_t after, struct authtok_revocation *ret,
 
 static enum authtok_err
 purge_all_idle(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
 	(void)idle_before;
-	return right->purge(ctx, now, now, limit, ret_count);
+	return right->purge(ctx, now, now, limit, ret_count, ret_more);
 }
 
 static enum authtok_err
 purge_late(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
-	return right->purge(ctx, now - 1, idle_before, limit, ret_count);
+	return right->purge(
+	    ctx, now - 1, idle_before, limit, ret_count, ret_more);
 }
 
 static enum authtok_err
 purge_counts_one(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
 	enum authtok_err err =
-	    right->purge(ctx, now, idle_before, limit, ret_count);
+	    right->purge(ctx, now, idle_before, limit, ret_count, ret_more);
 
 	*ret_count += 1;
 	return err;

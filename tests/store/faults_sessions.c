@@ -357,44 +357,69 @@ delete_not_there(void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch)
 
 static enum authtok_err
 purge_unlimited(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
 	(void)limit;
-	return right->purge(ctx, now, idle_before, SIZE_MAX, ret_count);
+	return right->purge(
+	    ctx, now, idle_before, SIZE_MAX, ret_count, ret_more);
 }
 
 static enum authtok_err
 purge_counts_wrong(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
 	enum authtok_err err =
-	    right->purge(ctx, now, idle_before, limit, ret_count);
+	    right->purge(ctx, now, idle_before, limit, ret_count, ret_more);
 
 	*ret_count = 0;
 	return err;
 }
 
 static enum authtok_err
-purge_late(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+purge_is_over_soon(void *ctx, int64_t now, int64_t idle_before, size_t limit,
+    size_t *ret_count, bool *ret_more)
 {
-	return right->purge(ctx, now - 1, idle_before, limit, ret_count);
+	enum authtok_err err =
+	    right->purge(ctx, now, idle_before, limit, ret_count, ret_more);
+
+	*ret_more = *ret_more && limit == 0;
+	return err;
+}
+
+static enum authtok_err
+purge_is_never_over(void *ctx, int64_t now, int64_t idle_before, size_t limit,
+    size_t *ret_count, bool *ret_more)
+{
+	enum authtok_err err =
+	    right->purge(ctx, now, idle_before, limit, ret_count, ret_more);
+
+	*ret_more = true;
+	return err;
+}
+
+static enum authtok_err
+purge_late(void *ctx, int64_t now, int64_t idle_before, size_t limit,
+    size_t *ret_count, bool *ret_more)
+{
+	return right->purge(
+	    ctx, now - 1, idle_before, limit, ret_count, ret_more);
 }
 
 static enum authtok_err
 purge_early(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
-	return right->purge(ctx, now + 1, idle_before, limit, ret_count);
+	return right->purge(
+	    ctx, now + 1, idle_before, limit, ret_count, ret_more);
 }
 
 static enum authtok_err
 purge_idle_late(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
 	return right->purge(ctx, now,
 	    idle_before > INT64_MIN ? idle_before - 1 : idle_before, limit,
-	    ret_count);
+	    ret_count, ret_more);
 }
 
 const struct fault session_faults[] = {
@@ -474,6 +499,10 @@ const struct fault session_faults[] = {
 	    { .session_delete = delete_revokes } },
 	{ "deleting twice fails", "session_delete removes",
 	    { .session_delete = delete_not_there } },
+	{ "a purge is over too soon", "purge keeps to its limit",
+	    { .purge = purge_is_over_soon } },
+	{ "a purge is never over", "purge keeps to its limit",
+	    { .purge = purge_is_never_over } },
 	{ "limit is ignored", "purge keeps to its limit",
 	    { .purge = purge_unlimited } },
 	{ "the count is wrong", "purge keeps to its limit",

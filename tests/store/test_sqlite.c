@@ -488,7 +488,8 @@ START_TEST(test_purge_in_batches)
 	    " (8, 1, 2, NULL, 3, 1800009999)");
 	do {
 		ck_assert_int_eq(
-		    OP(store, purge, NOW, 10, 97, &count), AUTHTOK_OK);
+		    OP(store, purge, NOW, 10, 97, &count, &(bool){ false }),
+		    AUTHTOK_OK);
 		ck_assert_uint_le(count, 97);
 		sum += count;
 	} while (count > 0 && ++calls < 100);
@@ -499,10 +500,12 @@ START_TEST(test_purge_in_batches)
 	ck_assert_int_eq(raw_int(db, "SELECT seq FROM revocations"), 8);
 	/* what lies before the place where it stopped is found as well */
 	raw_exec(db, "UPDATE sessions SET expires_at = 5 WHERE id = 9999");
-	ck_assert_int_eq(OP(store, purge, NOW, 10, 1, &count), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    OP(store, purge, NOW, 10, 1, &count, &(bool){ false }), AUTHTOK_OK);
 	ck_assert_uint_eq(count, 1);
 	raw_exec(db, "UPDATE sessions SET expires_at = 5 WHERE id IN (1, 2)");
-	ck_assert_int_eq(OP(store, purge, NOW, 10, 9, &count), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    OP(store, purge, NOW, 10, 9, &count, &(bool){ false }), AUTHTOK_OK);
 	ck_assert_uint_eq(count, 2);
 	sqlite3_close(db);
 	authtok_store_close(store);

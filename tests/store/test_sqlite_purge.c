@@ -135,7 +135,9 @@ START_TEST(test_others_come_between)
 	ck_assert_int_eq(fill(store, db), 1);
 	sqlite3_update_hook(writer_of(store), count_row, &watch);
 	sqlite3_commit_hook(writer_of(store), count_commit, &watch);
-	ck_assert_int_eq(OP(store, purge, NOW, 10, OLD, &count), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    OP(store, purge, NOW, 10, OLD, &count, &(bool){ false }),
+	    AUTHTOK_OK);
 	ck_assert_int_eq(pthread_join(watch.rival, NULL), 0);
 	ck_assert_uint_eq(count, OLD);
 	ck_assert_uint_eq(watch.rows_max, AT_SQLITE_PURGE_BATCH);
@@ -159,15 +161,19 @@ static void
 last_is_found(struct authtok_store *store)
 {
 	size_t count = 99;
+	bool more = false;
 	int calls;
 
 	for (calls = 0; calls < 2; calls++) {
 		ck_assert_int_eq(
-		    OP(store, purge, NOW, 10, 100, &count), AUTHTOK_OK);
+		    OP(store, purge, NOW, 10, 100, &count, &more), AUTHTOK_OK);
 		ck_assert_uint_eq(count, 0);
+		ck_assert(more);
 	}
-	ck_assert_int_eq(OP(store, purge, NOW, 10, 100, &count), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    OP(store, purge, NOW, 10, 100, &count, &more), AUTHTOK_OK);
 	ck_assert_uint_eq(count, 1);
+	ck_assert(!more);
 }
 
 START_TEST(test_looks_at_so_many_events)

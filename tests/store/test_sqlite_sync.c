@@ -167,7 +167,7 @@ START_TEST(test_who_waits)
 	WAITS(1, session_delete, session.sid, 0, 0);
 	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
 	WAITS(1, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
-	WAITS(0, purge, UNTIL, 0, 9, &count);
+	WAITS(0, purge, UNTIL, 0, 9, &count, &(bool){ false });
 	WAITS(1, user_delete, id, &at_noon);
 #undef WAITS
 	authtok_store_close(store);

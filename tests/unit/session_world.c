@@ -107,7 +107,7 @@ faulty_delete(void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch)
 
 static enum authtok_err
 faulty_purge(void *ctx, int64_t now, int64_t idle_before, size_t limit,
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_more)
 {
 	struct world *w = ctx;
 
@@ -115,7 +115,7 @@ faulty_purge(void *ctx, int64_t now, int64_t idle_before, size_t limit,
 	if (fails(w, WORLD_PURGE))
 		return w->err;
 	return w->memory->ops->purge(
-	    w->memory->ctx, now, idle_before, limit, ret_count);
+	    w->memory->ctx, now, idle_before, limit, ret_count, ret_more);
 }
 
 static enum authtok_err

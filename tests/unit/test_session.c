@@ -343,15 +343,15 @@ START_TEST(purge_removes_what_has_expired)
 	world_sign_in(&w, &later);
 	w.now = WORLD_START + 86400 + 99;
 	ck_assert_int_eq(
-	    authtok_sessions_purge(w.sessions, 10, &count), AUTHTOK_OK);
+	    authtok_sessions_purge(w.sessions, 10, &count, NULL), AUTHTOK_OK);
 	ck_assert_uint_eq(count, 1);
 	ck_assert_int_eq(w.last_idle_before, w.now - 86400);
 	ck_assert(!world_row_exists(&w, first.sid));
 	world_expect(&w, later.refresh, NULL, AUTHTOK_ROTATED, NULL);
 	ck_assert_int_eq(
-	    authtok_sessions_purge(w.sessions, 10, NULL), AUTHTOK_OK);
+	    authtok_sessions_purge(w.sessions, 10, NULL, NULL), AUTHTOK_OK);
 	ck_assert_int_eq(
-	    authtok_sessions_purge(NULL, 10, NULL), AUTHTOK_EINVAL);
+	    authtok_sessions_purge(NULL, 10, NULL, NULL), AUTHTOK_EINVAL);
 }
 END_TEST
 

@@ -184,8 +184,8 @@ START_TEST(purge_fails)
 	size_t count = 77;
 
 	break_op(WORLD_PURGE, _i);
-	ck_assert_int_eq(
-	    authtok_sessions_purge(w.sessions, 10, &count), fault(_i).err);
+	ck_assert_int_eq(authtok_sessions_purge(w.sessions, 10, &count, NULL),
+	    fault(_i).err);
 	ck_assert_uint_eq(count, 77);
 }
 END_TEST
