@@ -9,3 +9,5 @@ LDFLAGS_test_content_alloc = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 LDFLAGS_bench_sqlite_hold = -Wl,--wrap=at_pool_get,--wrap=at_pool_get_for,--wrap=at_pool_put
 # a machine without threads to give
 LDFLAGS_test_sqlite_busy = -Wl,--wrap=pthread_create
+# sees when a waiter is woken, and when it is gone
+LDFLAGS_test_sqlite_pool = -Wl,--wrap=sem_post,--wrap=sem_destroy,--wrap=sem_clockwait

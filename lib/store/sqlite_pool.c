@@ -11,21 +11,16 @@
 #include <semaphore.h>
 #include <time.h>
 
-enum waiting {
-	IN_QUEUE,
-	PICKED, /* its job is in another's hands: it waits for the end */
-	SERVED, /* has the item, or its job is done */
-};
-
 /*
  * Lives on the stack of the thread that waits. Each has a semaphore of its own,
- * posted without the lock: whoever wakes finds nothing locked.
+ * posted without the lock: whoever wakes finds nothing locked. The post is the
+ * last that others do with a waiter, so nothing but the post ends the wait.
  */
 struct at_waiter {
 	struct at_waiter *next;
 	sem_t wake;
-	atomic_int state; /* enum waiting */
-	void *item;       /* set by whoever gives one back */
+	bool queued; /* guarded by the pool's lock; else it will be served */
+	void *item;  /* set by whoever gives one back */
 	struct at_job *job;
 };
 
@@ -64,12 +59,13 @@ at_deadline_in(int ms)
 static void
 join_queue(struct at_pool *pool, struct at_waiter *waiter)
 {
+	waiter->queued = true;
 	*pool->last = waiter;
 	pool->last = &waiter->next;
 }
 
 static void
-leave_queue(struct at_pool *pool, const struct at_waiter *waiter)
+leave_queue(struct at_pool *pool, struct at_waiter *waiter)
 {
 	struct at_waiter **at = &pool->first;
 
@@ -78,6 +74,7 @@ leave_queue(struct at_pool *pool, const struct at_waiter *waiter)
 	*at = waiter->next;
 	if (waiter->next == NULL)
 		pool->last = at;
+	waiter->queued = false;
 }
 
 /* As soon as it wakes, the waiter is gone. */
@@ -85,7 +82,6 @@ static void
 serve(struct at_waiter *waiter, void *item)
 {
 	waiter->item = item;
-	atomic_store(&waiter->state, SERVED);
 	sem_post(&waiter->wake);
 }
 
@@ -96,7 +92,7 @@ give_up(struct at_pool *pool, struct at_waiter *self)
 	bool queued;
 
 	pthread_mutex_lock(&pool->lock);
-	queued = atomic_load(&self->state) == IN_QUEUE;
+	queued = self->queued;
 	if (queued)
 		leave_queue(pool, self);
 	pthread_mutex_unlock(&pool->lock);
@@ -109,14 +105,14 @@ await(struct at_pool *pool, struct at_waiter *self, int timeout_ms)
 {
 	struct timespec end = at_deadline_in(timeout_ms);
 
-	while (atomic_load(&self->state) != SERVED) {
-		if (sem_clockwait(&self->wake, CLOCK_MONOTONIC, &end) == 0 ||
-		    errno == EINTR)
+	while (sem_clockwait(&self->wake, CLOCK_MONOTONIC, &end) != 0) {
+		if (errno == EINTR)
 			continue;
 		if (give_up(pool, self))
 			return;
-		while (atomic_load(&self->state) != SERVED)
-			(void)sem_wait(&self->wake);
+		while (sem_wait(&self->wake) != 0)
+			continue;
+		return;
 	}
 }
 
@@ -158,7 +154,6 @@ at_pool_pick(struct at_pool *pool)
 	waiter = pool->first;
 	if (waiter != NULL && waiter->job != NULL) {
 		leave_queue(pool, waiter);
-		atomic_store(&waiter->state, PICKED);
 		job = waiter->job;
 		job->waiter = waiter;
 	}
@@ -199,11 +194,8 @@ at_pool_put(struct at_pool *pool, void *item)
 	waiter = pool->first;
 	if (waiter == NULL)
 		pool->free[pool->free_count++] = item;
-	else {
+	else
 		leave_queue(pool, waiter);
-		/* no more in the queue, whatever the clock says */
-		atomic_store(&waiter->state, PICKED);
-	}
 	pthread_mutex_unlock(&pool->lock);
 	if (waiter != NULL)
 		serve(waiter, item);
