@@ -37,6 +37,20 @@ at_sync_destroy(struct at_sync *sync)
 }
 
 /*
+ * A log that was left behind may have a gap of which only those knew who are
+ * gone. It is copied now, and our first write begins it anew. When somebody else
+ * is at it, or reads, then it was not left.
+ */
+static void
+copy_inherited(struct at_sqlite *db)
+{
+	int rc = sqlite3_wal_checkpoint_v2(db->writer_conn.db, NULL,
+	    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+
+	db->sync.broken = rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY;
+}
+
+/*
  * The log is there from the first read on and stays the same file while
  * we have the database open. It has no locks, so that to close it drops none.
  */
@@ -46,10 +60,12 @@ at_sync_open(struct at_sqlite *db, const struct at_why *why)
 	const char *name = sqlite3_db_filename(db->writer_conn.db, "main");
 
 	db->sync.fd = open(sqlite3_filename_wal(name), O_RDONLY | O_CLOEXEC);
-	if (db->sync.fd >= 0)
-		return AUTHTOK_OK;
-	at_why_say(why, "cannot open the log of the database");
-	return AUTHTOK_ESTORE;
+	if (db->sync.fd < 0) {
+		at_why_say(why, "cannot open the log of the database");
+		return AUTHTOK_ESTORE;
+	}
+	copy_inherited(db);
+	return AUTHTOK_OK;
 }
 
 uint64_t
@@ -58,6 +74,20 @@ at_sync_ticket(struct at_sqlite *db)
 	return atomic_fetch_add(&db->sync.tickets, 1) + 1;
 }
 
+static bool
+sync_log(struct at_sqlite *db)
+{
+	if (fdatasync(db->sync.fd) == 0)
+		return true;
+	at_fault_errno(db, "the log cannot be written to the disk", errno);
+	return false;
+}
+
+/*
+ * SQLite does not wait for the disk when it has emptied the log: what is there
+ * up to the gap would come back with a power cut, and hide what stands in the
+ * database.
+ */
 static bool
 begin_log_anew(struct at_sqlite *db)
 {
@@ -74,16 +104,7 @@ begin_log_anew(struct at_sqlite *db)
 	    writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	at_fault_note(db, writer);
 	at_pool_put(&db->writer, writer);
-	return rc == SQLITE_OK;
-}
-
-static bool
-sync_log(struct at_sqlite *db)
-{
-	if (fdatasync(db->sync.fd) == 0)
-		return true;
-	at_fault_errno(db, "the log cannot be written to the disk", errno);
-	return false;
+	return rc == SQLITE_OK && sync_log(db);
 }
 
 /* For all tickets there are. The lock is held, but not while we wait. */

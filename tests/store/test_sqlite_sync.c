@@ -37,6 +37,8 @@ static struct {
 	pthread_cond_t change;
 	unsigned log_waits; /* fdatasync of a log */
 	bool fails;
+	bool keeps; /* what is on it of the log, beside the log */
+	bool gap;   /* the log is on it up to a gap, and passes for written */
 	atomic_bool full; /* the database cannot be written to, the log can */
 	bool stands;      /* whoever waits goes on when it does not any more */
 	unsigned waiting;
@@ -61,6 +63,40 @@ is_log(int fd)
 	return is_file(fd, "-wal");
 }
 
+/* The header of the log, or of what is kept of it; zeros when there is none. */
+static void
+read_header(const char *end, uint8_t header[32])
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s%s", scratch.path, end);
+	memset(header, 0, 32);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_ge(read(fd, header, 32), 0);
+	close(fd);
+}
+
+/* What a power cut leaves of the log: nothing more up to another header. */
+static void
+keep_log(void)
+{
+	uint8_t now[32], kept[32];
+	char command[300];
+
+	if (disk.gap) {
+		read_header("-wal", now);
+		read_header("-kept", kept);
+		if (memcmp(now, kept, sizeof(now)) == 0)
+			return;
+	}
+	disk.gap = false;
+	snprintf(command, sizeof(command), "cp %s-wal %s-kept", scratch.path,
+	    scratch.path);
+	ck_assert_int_eq(system(command), 0);
+}
+
 __attribute__((visibility("default"))) int
 fdatasync(int fd)
 {
@@ -75,6 +111,10 @@ fdatasync(int fd)
 			pthread_cond_wait(&disk.change, &disk.lock);
 		disk.waiting--;
 		fails = disk.fails;
+		if (fails)
+			disk.gap = true;
+		else if (disk.keeps)
+			keep_log();
 		pthread_mutex_unlock(&disk.lock);
 	}
 	if (!fails)
@@ -460,6 +500,75 @@ START_TEST(test_failing_disk)
 }
 END_TEST
 
+/* The same when the log is what was in it at the last wait. */
+static int64_t
+revoked_after_cut(void)
+{
+	char command[300];
+
+	snprintf(command, sizeof(command), "cp %s-kept %s.copy-wal",
+	    scratch.path, scratch.path);
+	ck_assert_int_eq(system(command), 0);
+	return revoked_without_log();
+}
+
+/* The log that has a gap must not come back when it was begun anew. */
+START_TEST(test_gap_stays_away)
+{
+	struct authtok_session session;
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+	uint32_t i;
+
+	disk.keeps = true;
+	make_session(&session, id, 0);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	ck_assert_int_eq(revoked_after_cut(), 1);
+	disk.fails = true;
+	for (i = 1; i < 3; i++) {
+		make_session(&session, id, i);
+		ck_assert_int_eq(
+		    OP(store, session_revoke, session.sid, &at_noon),
+		    AUTHTOK_ESTORE);
+	}
+	disk.fails = false;
+	make_session(&session, id, 3);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	ck_assert_int_eq(revoked_after_cut(), 4);
+	authtok_store_close(store);
+}
+END_TEST
+
+/* Nor does it matter who wrote it: what one process knew dies with it. */
+START_TEST(test_gap_is_inherited)
+{
+	struct authtok_session session;
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+
+	disk.keeps = true;
+	make_session(&session, id, 0);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	disk.fails = true;
+	make_session(&session, id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_ESTORE);
+	/* nor can the log be copied now */
+	authtok_store_close(store);
+	ck_assert_int_gt(scratch_size(&scratch, "-wal"), 0);
+	disk.fails = false;
+	store = must_open(scratch.path, 10000);
+	make_session(&session, id, 2);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	ck_assert_int_eq(revoked_after_cut(), 3);
+	authtok_store_close(store);
+}
+END_TEST
+
 static void
 rotate_to(
     struct authtok_store *store, struct authtok_session *session, uint32_t gen)
@@ -533,6 +642,8 @@ main(void)
 	tcase_add_test(tc, test_rotating_together);
 	tcase_add_test(tc, test_waits_beside_the_writer);
 	tcase_add_test(tc, test_failing_disk);
+	tcase_add_test(tc, test_gap_stays_away);
+	tcase_add_test(tc, test_gap_is_inherited);
 	tcase_add_test(tc, test_full_database);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
