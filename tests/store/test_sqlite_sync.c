@@ -205,6 +205,11 @@ START_TEST(test_who_waits)
 	WAITS(1, session_revoke, session.sid, &at_noon);
 	WAITS(1, session_revoke_user, id, NULL, &at_noon, &count);
 	WAITS(1, session_delete, session.sid, 0, 0);
+	/* nor what removed it */
+	disk.log_waits = 0;
+	ck_assert_int_eq(OP(store, session_revoke, session.sid, &at_noon),
+	    AUTHTOK_EUNKNOWN);
+	ck_assert_uint_eq(disk.log_waits, 1);
 	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
 	WAITS(1, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
 	WAITS(0, purge, UNTIL, 0, 9, &count);
@@ -360,6 +365,37 @@ START_TEST(test_waiting_together)
 	ck_assert_int_eq(raw_int(db, "SELECT max(seq) FROM audit"), GROUP - 1);
 	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), GROUP - 1);
 	sqlite3_close(db);
+	authtok_store_close(store);
+}
+END_TEST
+
+static void *
+delete_or_revoke(void *arg)
+{
+	struct member *me = arg;
+
+	if (me->number != 0)
+		return revoke_member(arg);
+	me->err = OP(me->store, user_delete, 1, &at_noon);
+	return NULL;
+}
+
+/* Who comes behind a deletion that fails hears nothing of what it had done. */
+START_TEST(test_failing_together)
+{
+	struct member members[GROUP];
+	int commits = 0;
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+	uint32_t i;
+
+	ck_assert_int_eq(id, 1);
+	sqlite3_commit_hook(writer_of(store), refuse_commit, &commits);
+	run_group(store, members, delete_or_revoke);
+	ck_assert_int_eq(commits, 1);
+	for (i = 0; i < GROUP; i++)
+		ck_assert_int_eq(members[i].err, AUTHTOK_ESTORE);
+	sqlite3_commit_hook(writer_of(store), NULL, NULL);
 	authtok_store_close(store);
 }
 END_TEST
@@ -639,6 +675,7 @@ main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, test_who_waits);
 	tcase_add_test(tc, test_waiting_together);
+	tcase_add_test(tc, test_failing_together);
 	tcase_add_test(tc, test_rotating_together);
 	tcase_add_test(tc, test_waits_beside_the_writer);
 	tcase_add_test(tc, test_failing_disk);
