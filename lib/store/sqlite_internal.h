@@ -151,6 +151,7 @@ struct at_checkpointer {
 	struct at_conn conn;
 	pthread_t thread;
 	bool started;
+	bool lost;          /* what was copied is not on the disk; the thread's */
 	int seen;           /* frames after the last commit; the writer's */
 	atomic_int wake_at; /* frames */
 	pthread_mutex_t lock;

@@ -39,6 +39,7 @@ static struct {
 	bool fails;
 	bool keeps; /* what is on it of the log, beside the log */
 	bool gap;   /* the log is on it up to a gap, and passes for written */
+	atomic_bool lossy; /* the database is not written, as is said once */
 	atomic_bool full; /* the database cannot be written to, the log can */
 	bool stands;      /* whoever waits goes on when it does not any more */
 	unsigned waiting;
@@ -100,7 +101,7 @@ keep_log(void)
 __attribute__((visibility("default"))) int
 fdatasync(int fd)
 {
-	bool fails = false;
+	bool fails = is_file(fd, "t.db") && atomic_exchange(&disk.lossy, false);
 
 	if (is_log(fd)) {
 		pthread_mutex_lock(&disk.lock);
@@ -663,6 +664,73 @@ START_TEST(test_full_database)
 }
 END_TEST
 
+/* What the log gives to the database as it was before. */
+static int64_t
+revoked_with_log(void)
+{
+	char command[500];
+	sqlite3 *db;
+	int64_t number;
+
+	snprintf(command, sizeof(command),
+	    "cp %s-before %s.copy; cp %s-wal %s.copy-wal", scratch.path,
+	    scratch.path, scratch.path, scratch.path);
+	ck_assert_int_eq(system(command), 0);
+	snprintf(command, sizeof(command), "%s.copy", scratch.path);
+	db = raw_open(command);
+	number =
+	    raw_int(db, "SELECT count(*) FROM sessions WHERE revoked_at <> 0");
+	sqlite3_close(db);
+	return number;
+}
+
+/*
+ * What was copied into the database does not reach the disk, as is said once:
+ * the log stays as long as anybody believes that it was copied.
+ */
+START_TEST(test_lossy_database)
+{
+	struct authtok_session session;
+	char command[300], why[256];
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+	struct at_checkpointer *c =
+	    &((struct at_sqlite *)store->ctx)->checkpointer;
+	sqlite3 *reader;
+
+	snprintf(command, sizeof(command), "cp %s %s-before", scratch.path,
+	    scratch.path);
+	ck_assert_int_eq(system(command), 0);
+	make_session(&session, id, 0);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	make_session(&session, id, 1);
+	rotate_to(store, &session, AT_SQLITE_LOG_STEP / 2);
+	/* up to here it can be copied */
+	reader = raw_open(scratch.path);
+	raw_exec(reader, "BEGIN; SELECT * FROM users");
+	atomic_store(&disk.lossy, true);
+	rotate_to(store, &session, AT_SQLITE_LOG_STEP + 1);
+	await_checkpointer(c);
+	ck_assert(!atomic_load(&disk.lossy));
+	authtok_store_explain(store, why, sizeof(why));
+	ck_assert_msg(strstr(why, "Input/output error") != NULL, "%s", why);
+	sqlite3_close(reader);
+	rotate_to(store, &session, 4 * AT_SQLITE_LOG_STEP);
+	await_checkpointer(c);
+	rotate_to(store, &session, 4 * AT_SQLITE_LOG_STEP + 1);
+	ck_assert_int_eq(revoked_with_log(), 1);
+	authtok_store_close(store);
+	ck_assert_int_eq(revoked_with_log(), 1);
+	/* until it begins anew, and copies all of it */
+	store = must_open(scratch.path, 10000);
+	ck_assert_int_eq(revoked_without_log(), 1);
+	authtok_store_close(store);
+	snprintf(command, sizeof(command), "%s-wal", scratch.path);
+	ck_assert_int_ne(access(command, F_OK), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -682,6 +750,7 @@ main(void)
 	tcase_add_test(tc, test_gap_stays_away);
 	tcase_add_test(tc, test_gap_is_inherited);
 	tcase_add_test(tc, test_full_database);
+	tcase_add_test(tc, test_lossy_database);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
