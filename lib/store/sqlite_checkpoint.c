@@ -149,7 +149,8 @@ copy_log(struct at_sqlite *db)
 	 * there is no more time, for the pauses to tell */
 	for (pass = 0; pass < PASSES || extent.log >= AT_SQLITE_LOG_SLOW;
 	     pass++) {
-		if (stopping(&db->checkpointer))
+		/* with a gap, whoever waits for the disk does it */
+		if (stopping(&db->checkpointer) || at_sync_broken(db))
 			return extent.log;
 		if (checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &extent) !=
 		    SQLITE_OK)

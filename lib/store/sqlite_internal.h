@@ -274,6 +274,8 @@ bool at_sync_init(struct at_sync *sync);
 void at_sync_destroy(struct at_sync *sync);
 enum authtok_err at_sync_open(struct at_sqlite *db, const struct at_why *why);
 
+/* Whether the log may have a gap: then it is not to be copied as it is. */
+bool at_sync_broken(struct at_sqlite *db);
 /* For what the writer has committed; the writer is the caller's. */
 uint64_t at_sync_ticket(struct at_sqlite *db);
 /*
