@@ -16,15 +16,15 @@
 /*
  * The last process to close empties the log and removes it; if we are not the
  * last, what can be copied without waiting is copied. Neither when what was
- * copied before is not on the disk: who comes next copies the log from its
- * beginning.
+ * copied before is not on the disk, or the log itself is not: who comes next
+ * copies it from its beginning.
  */
 static void
 close_writer(struct at_sqlite *db)
 {
 	sqlite3 *writer = db->writer_conn.db;
 
-	if (writer != NULL && db->checkpointer.lost)
+	if (writer != NULL && (db->checkpointer.lost || !at_sync_settle(db)))
 		(void)sqlite3_db_config(
 		    writer, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	else if (writer != NULL)

@@ -111,8 +111,7 @@ keep_log(struct at_checkpointer *c)
 
 	c->lost = true;
 	(void)at_conn_exec(&c->conn, "BEGIN");
-	(void)at_conn_int(
-	    &c->conn, "SELECT count(*) FROM sqlite_schema", &any);
+	(void)at_conn_int(&c->conn, "SELECT count(*) FROM sqlite_schema", &any);
 }
 
 /* Nobody of this process writes meanwhile. */

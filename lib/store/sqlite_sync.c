@@ -45,8 +45,8 @@ at_sync_destroy(struct at_sync *sync)
 static void
 copy_inherited(struct at_sqlite *db)
 {
-	int rc = sqlite3_wal_checkpoint_v2(db->writer_conn.db, NULL,
-	    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	int rc = sqlite3_wal_checkpoint_v2(
+	    db->writer_conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 
 	db->sync.broken = rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY;
 }
@@ -156,6 +156,12 @@ begin_log_anew(struct at_sqlite *db)
 	}
 	at_pool_put(&db->writer, writer);
 	return rc == SQLITE_OK && sync_log(db);
+}
+
+bool
+at_sync_settle(struct at_sqlite *db)
+{
+	return !at_sync_broken(db) || begin_log_anew(db);
 }
 
 /* For all tickets there are. The lock is held, but not while we wait. */

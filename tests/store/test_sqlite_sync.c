@@ -40,8 +40,8 @@ static struct {
 	bool keeps; /* what is on it of the log, beside the log */
 	bool gap;   /* the log is on it up to a gap, and passes for written */
 	atomic_bool lossy; /* the database is not written, as is said once */
-	atomic_bool full; /* the database cannot be written to, the log can */
-	bool stands;      /* whoever waits goes on when it does not any more */
+	atomic_bool full;  /* the database cannot be written to, the log can */
+	bool stands;       /* whoever waits goes on when it does not any more */
 	unsigned waiting;
 } disk = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.change = PTHREAD_COND_INITIALIZER };
@@ -217,8 +217,8 @@ START_TEST(test_who_waits)
 	WAITS(1, session_delete, session.sid, 0, 0);
 	/* nor what removed it */
 	disk.log_waits = 0;
-	ck_assert_int_eq(OP(store, session_revoke, session.sid, &at_noon),
-	    AUTHTOK_EUNKNOWN);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_EUNKNOWN);
 	ck_assert_uint_eq(disk.log_waits, 1);
 	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
 	WAITS(1, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
@@ -622,32 +622,36 @@ START_TEST(test_gap_is_closed_first)
 	char name[32];
 	int i;
 
-	sqlite3_wal_checkpoint_v2(writer_of(store), NULL,
-	    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_wal_checkpoint_v2(
+	    writer_of(store), NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	disk.keeps = true;
 	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
-	ck_assert_int_eq(OP(store, user_update, &user, AUTHTOK_END_NONE, NULL,
-			     &at_noon),
+	ck_assert_int_eq(
+	    OP(store, user_update, &user, AUTHTOK_END_NONE, NULL, &at_noon),
 	    AUTHTOK_OK);
 	disk.fails = true;
 	for (i = 0; i < 150; i++) {
 		snprintf(name, sizeof(name), "user%d", i);
 		make_user(&user, name);
-		snprintf(user.email, sizeof(user.email), "%s@example.org",
-		    name);
+		snprintf(
+		    user.email, sizeof(user.email), "%s@example.org", name);
 		ck_assert_int_eq(
 		    OP(store, user_create, &user, &at_noon, &other),
 		    AUTHTOK_ESTORE);
 	}
 	disk.fails = false;
 	looks = true;
-	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
-	ck_assert_int_eq(OP(store, user_update, &user, AUTHTOK_END_NONE, NULL,
-			     &at_noon),
-	    AUTHTOK_OK);
-	ck_assert_uint_eq(looked, 1);
-	looks = false;
+	if (_i == 0) {
+		ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
+		ck_assert_int_eq(OP(store, user_update, &user, AUTHTOK_END_NONE,
+				     NULL, &at_noon),
+		    AUTHTOK_OK);
+		ck_assert_uint_eq(looked, 1);
+		looks = false;
+	}
+	/* nor when nobody waits for it any more */
 	authtok_store_close(store);
+	ck_assert_uint_eq(looked, 1);
 }
 END_TEST
 
@@ -821,7 +825,7 @@ main(void)
 	tcase_add_test(tc, test_waits_beside_the_writer);
 	tcase_add_test(tc, test_failing_disk);
 	tcase_add_test(tc, test_gap_stays_away);
-	tcase_add_test(tc, test_gap_is_closed_first);
+	tcase_add_loop_test(tc, test_gap_is_closed_first, 0, 2);
 	tcase_add_test(tc, test_gap_is_inherited);
 	tcase_add_test(tc, test_full_database);
 	tcase_add_test(tc, test_lossy_database);
