@@ -20,7 +20,9 @@ struct at_waiter {
 	struct at_waiter *next;
 	sem_t wake;
 	bool queued; /* guarded by the pool's lock; else it will be served */
-	void *item;  /* set by whoever gives one back */
+	/* set by whoever gives one back; atomic for those who watch for races
+	 * and know no sem_clockwait */
+	_Atomic(void *) item;
 	struct at_job *job;
 };
 
@@ -81,7 +83,7 @@ leave_queue(struct at_pool *pool, struct at_waiter *waiter)
 static void
 serve(struct at_waiter *waiter, void *item)
 {
-	waiter->item = item;
+	atomic_store(&waiter->item, item);
 	sem_post(&waiter->wake);
 }
 
@@ -135,7 +137,7 @@ at_pool_get_for(struct at_pool *pool, struct at_job *job, int timeout_ms)
 		return item;
 	await(pool, &self, timeout_ms);
 	sem_destroy(&self.wake);
-	return self.item;
+	return atomic_load(&self.item);
 }
 
 void *

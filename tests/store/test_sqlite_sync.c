@@ -175,6 +175,7 @@ open_group(int64_t *ret_id)
 	struct authtok_user user;
 	uint32_t i;
 
+	disk.keeps = disk.gap = false;
 	make_user(&user, "ann");
 	ck_assert_int_eq(
 	    OP(store, user_create, &user, NULL, ret_id), AUTHTOK_OK);
@@ -641,6 +642,7 @@ START_TEST(test_gap_is_closed_first)
 	}
 	disk.fails = false;
 	looks = true;
+	looked = 0;
 	if (_i == 0) {
 		ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
 		ck_assert_int_eq(OP(store, user_update, &user, AUTHTOK_END_NONE,
@@ -651,6 +653,7 @@ START_TEST(test_gap_is_closed_first)
 	}
 	/* nor when nobody waits for it any more */
 	authtok_store_close(store);
+	looks = false;
 	ck_assert_uint_eq(looked, 1);
 }
 END_TEST
