@@ -7,8 +7,10 @@ $(BUILD)/obj/tests/unit/test_json_unsigned.o: override CFLAGS += -funsigned-char
 LDFLAGS_test_content_alloc = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 # sees when the writer is taken and given back
 LDFLAGS_bench_sqlite_hold = -Wl,--wrap=at_pool_get,--wrap=at_pool_get_for,--wrap=at_pool_put
-# a machine without threads to give; between two steps of a hand-over
-LDFLAGS_test_sqlite_busy = -Wl,--wrap=pthread_create,--wrap=sem_post
+# a machine without threads to give
+LDFLAGS_test_sqlite_busy = -Wl,--wrap=pthread_create
+# sees when a waiter is woken, and when it is gone
+LDFLAGS_test_sqlite_pool = -Wl,--wrap=sem_post,--wrap=sem_destroy,--wrap=sem_clockwait
 # descriptors change hands at the worst moment, lingering does not end by itself,
 # an answer is cut
 LDFLAGS_test_http_guard = -Wl,--wrap=fcntl,--wrap=http_socket_linger \

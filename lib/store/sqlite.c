@@ -13,6 +13,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/*
+ * The last process to close empties the log and removes it; if we are not the
+ * last, what can be copied without waiting is copied. Neither when what was
+ * copied before is not on the disk, or the log itself is not: who comes next
+ * copies it from its beginning.
+ */
+static void
+close_writer(struct at_sqlite *db)
+{
+	sqlite3 *writer = db->writer_conn.db;
+
+	if (writer != NULL && (db->checkpointer.lost || !at_sync_settle(db)))
+		(void)sqlite3_db_config(
+		    writer, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	else if (writer != NULL)
+		(void)sqlite3_wal_checkpoint_v2(
+		    writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	at_conn_close(&db->writer_conn);
+}
+
 static void
 close_all(struct at_sqlite *db)
 {
@@ -21,12 +41,7 @@ close_all(struct at_sqlite *db)
 	at_checkpointer_stop(db);
 	for (i = 0; i < AT_SQLITE_READERS; i++)
 		at_conn_close(&db->reader_conns[i]);
-	/* the last process to close empties the log and removes it; if we are
-	 * not the last, what can be copied without waiting is copied */
-	if (db->writer_conn.db != NULL)
-		(void)sqlite3_wal_checkpoint_v2(db->writer_conn.db, NULL,
-		    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	at_conn_close(&db->writer_conn);
+	close_writer(db);
 	at_sync_destroy(&db->sync);
 	at_pool_destroy(&db->writer);
 	at_pool_destroy(&db->readers);

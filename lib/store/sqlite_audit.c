@@ -73,7 +73,11 @@ insert(struct at_conn *conn, const struct authtok_audit_record *record)
 	at_bind_text(stmt, 8, record->address, sizeof(record->address));
 	at_bind_text(stmt, 9, record->detail, sizeof(record->detail));
 	at_bind_blob(stmt, 10, record->mac, sizeof(record->mac));
-	return at_conn_err(at_stmt_run(stmt));
+	rc = at_stmt_run(stmt);
+	if (rc != SQLITE_OK)
+		return at_conn_err(rc);
+	/* a constraint that is not ours may let it vanish in silence */
+	return sqlite3_changes(conn->db) == 1 ? AUTHTOK_OK : AUTHTOK_ESTORE;
 }
 
 /* Chain the record to the newest one, and write it. */

@@ -13,7 +13,7 @@
  * Several processes may do this to one database: SQLite lets one at a time. A
  * reader that stays keeps the log from beginning anew; it is asked again after
  * each STEP. What a thread that dies, or fails, leaves is in the log, which the
- * next one copies.
+ * next one copies; when the disk fails, not before all have closed the database.
  */
 #include "store/sqlite_internal.h"
 
@@ -24,6 +24,7 @@
 #define STEP    AT_SQLITE_LOG_STEP
 #define PASSES  8       /* beside the writer, while the log is not long */
 #define AT_WORK INT_MAX /* in wake_at */
+#define NEVER   (INT_MAX - 1)
 
 /* Called by the writer's connection after each commit, the writer being held. */
 static int
@@ -75,18 +76,42 @@ checkpoint(struct at_sqlite *db, int mode, struct extent *extent)
 
 /*
  * A checkpoint that others write beside of leaves what it copied to the system.
- * Let it go to the disk now, or the last one would wait for all of it. Only for
- * speed: the last one waits in any case.
+ * Let it go to the disk now, or the last one would wait for all of it. The last
+ * one would not hear any more what is said here: a wait that failed is reported
+ * once, and the pages pass for written.
  */
-static void
+static bool
 sync_early(struct at_sqlite *db)
 {
 	sqlite3_file *file = NULL;
 
 	if (sqlite3_file_control(db->checkpointer.conn.db, NULL,
-		SQLITE_FCNTL_FILE_POINTER, (void *)&file) == SQLITE_OK &&
-	    file != NULL && file->pMethods != NULL)
-		(void)file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+		SQLITE_FCNTL_FILE_POINTER, (void *)&file) != SQLITE_OK ||
+	    file == NULL || file->pMethods == NULL)
+		return true;
+	errno = 0;
+	if (file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK)
+		return true;
+	at_fault_errno(db,
+	    "the database cannot be written to the disk, the log stays until"
+	    " the program begins anew",
+	    errno);
+	return false;
+}
+
+/*
+ * Nobody, of whatever process, will copy again what was copied, until all of
+ * them have closed the database. Until then the log must not begin anew: a
+ * reader that stays sees to that.
+ */
+static void
+keep_log(struct at_checkpointer *c)
+{
+	int64_t any;
+
+	c->lost = true;
+	(void)at_conn_exec(&c->conn, "BEGIN");
+	(void)at_conn_int(&c->conn, "SELECT count(*) FROM sqlite_schema", &any);
 }
 
 /* Nobody of this process writes meanwhile. */
@@ -123,7 +148,8 @@ copy_log(struct at_sqlite *db)
 	 * there is no more time, for the pauses to tell */
 	for (pass = 0; pass < PASSES || extent.log >= AT_SQLITE_LOG_SLOW;
 	     pass++) {
-		if (stopping(&db->checkpointer))
+		/* with a gap, whoever waits for the disk does it */
+		if (stopping(&db->checkpointer) || at_sync_broken(db))
 			return extent.log;
 		if (checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &extent) !=
 		    SQLITE_OK)
@@ -140,8 +166,14 @@ copy_log(struct at_sqlite *db)
 			finish(db, &extent);
 			break;
 		}
+		/* else it has waited itself */
+		if (extent.copied == extent.log)
+			continue;
 		/* not before the turn: more would come meanwhile */
-		sync_early(db);
+		if (!sync_early(db)) {
+			keep_log(&db->checkpointer);
+			return extent.log;
+		}
 	}
 	return extent.log;
 }
@@ -165,7 +197,8 @@ checkpointer(void *arg)
 		log = copy_log(db);
 		pthread_mutex_lock(&c->lock);
 		/* a shorter log resets this: see_commit */
-		atomic_store(&c->wake_at, (log > wanted ? log : wanted) + STEP);
+		atomic_store(&c->wake_at,
+		    c->lost ? NEVER : (log > wanted ? log : wanted) + STEP);
 		c->busy = false;
 		pthread_cond_broadcast(&c->idle);
 	}

@@ -135,6 +135,10 @@ at_conn_open(struct at_conn *conn, const char *path, int busy_ms)
 	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	/* a trigger that somebody put there could take a record away before
+	 * the next one hangs on it; ours are for other people's hands */
+	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	return at_conn_exec(conn, connection_pragmas);
 }
 

@@ -151,7 +151,8 @@ struct at_checkpointer {
 	struct at_conn conn;
 	pthread_t thread;
 	bool started;
-	int seen;           /* frames after the last commit; the writer's */
+	bool lost; /* what was copied is not on the disk; the thread's */
+	int seen;  /* frames after the last commit; the writer's */
 	atomic_int wake_at; /* frames */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -274,6 +275,10 @@ bool at_sync_init(struct at_sync *sync);
 void at_sync_destroy(struct at_sync *sync);
 enum authtok_err at_sync_open(struct at_sqlite *db, const struct at_why *why);
 
+/* Whether the log may have a gap: then it is not to be copied as it is. */
+bool at_sync_broken(struct at_sqlite *db);
+/* Nobody waits any more: false when it still may, and is not to be copied. */
+bool at_sync_settle(struct at_sqlite *db);
 /* For what the writer has committed; the writer is the caller's. */
 uint64_t at_sync_ticket(struct at_sqlite *db);
 /*

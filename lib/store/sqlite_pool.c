@@ -11,21 +11,18 @@
 #include <semaphore.h>
 #include <time.h>
 
-enum waiting {
-	IN_QUEUE,
-	PICKED, /* its job is in another's hands: it waits for the end */
-	SERVED, /* has the item, or its job is done */
-};
-
 /*
  * Lives on the stack of the thread that waits. Each has a semaphore of its own,
- * posted without the lock: whoever wakes finds nothing locked.
+ * posted without the lock: whoever wakes finds nothing locked. The post is the
+ * last that others do with a waiter, so nothing but the post ends the wait.
  */
 struct at_waiter {
 	struct at_waiter *next;
 	sem_t wake;
-	atomic_int state; /* enum waiting */
-	void *item;       /* set by whoever gives one back */
+	bool queued; /* guarded by the pool's lock; else it will be served */
+	/* set by whoever gives one back; atomic for those who watch for races
+	 * and know no sem_clockwait */
+	_Atomic(void *) item;
 	struct at_job *job;
 };
 
@@ -64,12 +61,13 @@ at_deadline_in(int ms)
 static void
 join_queue(struct at_pool *pool, struct at_waiter *waiter)
 {
+	waiter->queued = true;
 	*pool->last = waiter;
 	pool->last = &waiter->next;
 }
 
 static void
-leave_queue(struct at_pool *pool, const struct at_waiter *waiter)
+leave_queue(struct at_pool *pool, struct at_waiter *waiter)
 {
 	struct at_waiter **at = &pool->first;
 
@@ -78,14 +76,14 @@ leave_queue(struct at_pool *pool, const struct at_waiter *waiter)
 	*at = waiter->next;
 	if (waiter->next == NULL)
 		pool->last = at;
+	waiter->queued = false;
 }
 
-/* As soon as the semaphore is posted the waiter is gone. */
+/* As soon as it wakes, the waiter is gone. */
 static void
 serve(struct at_waiter *waiter, void *item)
 {
-	waiter->item = item;
-	atomic_store(&waiter->state, SERVED);
+	atomic_store(&waiter->item, item);
 	sem_post(&waiter->wake);
 }
 
@@ -96,18 +94,14 @@ give_up(struct at_pool *pool, struct at_waiter *self)
 	bool queued;
 
 	pthread_mutex_lock(&pool->lock);
-	queued = atomic_load(&self->state) == IN_QUEUE;
+	queued = self->queued;
 	if (queued)
 		leave_queue(pool, self);
 	pthread_mutex_unlock(&pool->lock);
 	return queued;
 }
 
-/*
- * Until it is served; when that takes too long while it is in the queue, not.
- * The semaphore is used up in any case: before it was posted whoever serves us
- * still has it in hands.
- */
+/* Until it is served; when that takes too long while it is in the queue, not. */
 static void
 await(struct at_pool *pool, struct at_waiter *self, int timeout_ms)
 {
@@ -119,11 +113,9 @@ await(struct at_pool *pool, struct at_waiter *self, int timeout_ms)
 		if (give_up(pool, self))
 			return;
 		while (sem_wait(&self->wake) != 0)
-			;
-		break;
+			continue;
+		return;
 	}
-	(void)atomic_load(
-	    &self->state); /* what was written before it is seen */
 }
 
 void *
@@ -145,7 +137,7 @@ at_pool_get_for(struct at_pool *pool, struct at_job *job, int timeout_ms)
 		return item;
 	await(pool, &self, timeout_ms);
 	sem_destroy(&self.wake);
-	return self.item;
+	return atomic_load(&self.item);
 }
 
 void *
@@ -164,7 +156,6 @@ at_pool_pick(struct at_pool *pool)
 	waiter = pool->first;
 	if (waiter != NULL && waiter->job != NULL) {
 		leave_queue(pool, waiter);
-		atomic_store(&waiter->state, PICKED);
 		job = waiter->job;
 		job->waiter = waiter;
 	}
@@ -205,11 +196,8 @@ at_pool_put(struct at_pool *pool, void *item)
 	waiter = pool->first;
 	if (waiter == NULL)
 		pool->free[pool->free_count++] = item;
-	else {
+	else
 		leave_queue(pool, waiter);
-		/* no more in the queue, whatever the clock says */
-		atomic_store(&waiter->state, PICKED);
-	}
 	pthread_mutex_unlock(&pool->lock);
 	if (waiter != NULL)
 		serve(waiter, item);

@@ -18,8 +18,8 @@
  *
  * Audit records lie in the order of their seq, so that one more is one page of
  * the log; audit_base has one row. The chain is what protects the records;
- * the triggers, which an insert does not meet, only keep a slip of the hand
- * away from them.
+ * the triggers, which are off in our own connections, only keep a slip of the
+ * hand away from them.
  */
 static const char *const steps[] = {
 	"CREATE TABLE users ("

@@ -6,8 +6,9 @@
  *
  * After one that failed the system takes the pages for written, and a recovery
  * would end at the gap, before what is written behind it. So nobody hears OK
- * then before all of the log has been copied into the database and the log
- * begins anew.
+ * then before all of the log has been written again, copied into the database,
+ * and the log begins anew. Without the first a power cut amid the copying would
+ * lay the log as it was before the gap over the database as it is behind it.
  */
 #include "store/sqlite_internal.h"
 
@@ -37,6 +38,20 @@ at_sync_destroy(struct at_sync *sync)
 }
 
 /*
+ * A log that was left behind may have a gap of which only those knew who are
+ * gone. It is copied now, and our first write begins it anew. When somebody else
+ * is at it, or reads, then it was not left.
+ */
+static void
+copy_inherited(struct at_sqlite *db)
+{
+	int rc = sqlite3_wal_checkpoint_v2(
+	    db->writer_conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+
+	db->sync.broken = rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY;
+}
+
+/*
  * The log is there from the first read on and stays the same file while
  * we have the database open. It has no locks, so that to close it drops none.
  */
@@ -46,10 +61,23 @@ at_sync_open(struct at_sqlite *db, const struct at_why *why)
 	const char *name = sqlite3_db_filename(db->writer_conn.db, "main");
 
 	db->sync.fd = open(sqlite3_filename_wal(name), O_RDONLY | O_CLOEXEC);
-	if (db->sync.fd >= 0)
-		return AUTHTOK_OK;
-	at_why_say(why, "cannot open the log of the database");
-	return AUTHTOK_ESTORE;
+	if (db->sync.fd < 0) {
+		at_why_say(why, "cannot open the log of the database");
+		return AUTHTOK_ESTORE;
+	}
+	copy_inherited(db);
+	return AUTHTOK_OK;
+}
+
+bool
+at_sync_broken(struct at_sqlite *db)
+{
+	bool broken;
+
+	pthread_mutex_lock(&db->sync.lock);
+	broken = db->sync.broken;
+	pthread_mutex_unlock(&db->sync.lock);
+	return broken;
 }
 
 uint64_t
@@ -59,10 +87,61 @@ at_sync_ticket(struct at_sqlite *db)
 }
 
 static bool
+sync_log(struct at_sqlite *db)
+{
+	if (fdatasync(db->sync.fd) == 0)
+		return true;
+	at_fault_errno(db, "the log cannot be written to the disk", errno);
+	return false;
+}
+
+/* The same bytes, so that they are on their way to the disk once more. */
+static bool
+write_again(struct at_sqlite *db)
+{
+	const char *name = sqlite3_db_filename(db->writer_conn.db, "main");
+	int fd = open(sqlite3_filename_wal(name), O_RDWR | O_CLOEXEC);
+	char page[4096];
+	off_t at = 0;
+	ssize_t n = -1;
+	bool ok;
+
+	while (fd >= 0 && (n = pread(fd, page, sizeof(page), at)) > 0 &&
+	    pwrite(fd, page, (size_t)n, at) == n)
+		at += n;
+	ok = n == 0 && fdatasync(fd) == 0;
+	if (!ok)
+		at_fault_errno(
+		    db, "the log cannot be written to the disk", errno);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* A transaction keeps other processes from writing to the log meanwhile. */
+static bool
+close_gap(struct at_sqlite *db, struct at_conn *writer)
+{
+	bool ok = at_conn_run(writer, AT_STMT_BEGIN) == SQLITE_OK;
+
+	at_fault_note(db, writer);
+	if (!ok)
+		return false;
+	ok = write_again(db);
+	(void)at_conn_run(writer, AT_STMT_ROLLBACK);
+	return ok;
+}
+
+/*
+ * SQLite does not wait for the disk when it has emptied the log: what is there
+ * up to the gap would come back with a power cut, and hide what stands in the
+ * database.
+ */
+static bool
 begin_log_anew(struct at_sqlite *db)
 {
 	struct at_conn *writer;
-	int rc;
+	int rc = SQLITE_IOERR;
 
 	at_checkpointer_wait(db);
 	writer = at_pool_get(&db->writer, db->busy_ms);
@@ -70,20 +149,19 @@ begin_log_anew(struct at_sqlite *db)
 		at_fault_waited(db);
 		return false;
 	}
-	rc = sqlite3_wal_checkpoint_v2(
-	    writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	at_fault_note(db, writer);
+	if (close_gap(db, writer)) {
+		rc = sqlite3_wal_checkpoint_v2(
+		    writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		at_fault_note(db, writer);
+	}
 	at_pool_put(&db->writer, writer);
-	return rc == SQLITE_OK;
+	return rc == SQLITE_OK && sync_log(db);
 }
 
-static bool
-sync_log(struct at_sqlite *db)
+bool
+at_sync_settle(struct at_sqlite *db)
 {
-	if (fdatasync(db->sync.fd) == 0)
-		return true;
-	at_fault_errno(db, "the log cannot be written to the disk", errno);
-	return false;
+	return !at_sync_broken(db) || begin_log_anew(db);
 }
 
 /* For all tickets there are. The lock is held, but not while we wait. */

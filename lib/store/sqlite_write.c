@@ -33,6 +33,13 @@ transact(struct at_sqlite *db, struct at_conn *conn, at_op *op, void *arg)
 	return err;
 }
 
+/* Who hears that there is no such row takes it for ended, and says so. */
+static bool
+says_done(enum authtok_err err)
+{
+	return err == AUTHTOK_OK || err == AUTHTOK_EUNKNOWN;
+}
+
 /* What becomes of those whose transaction went down with another's failure. */
 static enum authtok_err
 shared_failure(enum authtok_err err)
@@ -92,9 +99,9 @@ carry_out_together(
 	roll_back(conn);
 	if (err == AUTHTOK_OK)
 		return;
-	/* what had gone well is lost too */
+	/* what had gone well is lost too, and what was gone may be back */
 	for (job = first; job != NULL; job = job->next)
-		if (job->err == AUTHTOK_OK)
+		if (says_done(job->err))
 			job->err = shared_failure(err);
 }
 
@@ -156,10 +163,13 @@ enum authtok_err
 at_sqlite_write(struct at_sqlite *db, at_op *op, void *arg)
 {
 	struct at_job job = { .op = op, .arg = arg };
+	enum authtok_err err = AUTHTOK_OK;
 
 	run(db, &job);
 	/* also when it changed nothing: what it found may be on its way */
-	return job.err == AUTHTOK_OK ? at_sync_wait(db, job.ticket) : job.err;
+	if (says_done(job.err))
+		err = at_sync_wait(db, job.ticket);
+	return err == AUTHTOK_OK ? job.err : err;
 }
 
 enum authtok_err

@@ -231,6 +231,33 @@ START_TEST(test_no_slip_of_the_hand)
 END_TEST
 
 /*
+ * What was put into the schema takes no record away unseen: a trigger is not run,
+ * a constraint that drops the record fails its act.
+ */
+START_TEST(test_schema_swallows_nothing)
+{
+	struct authtok_store *store = must_open(scratch.path, 10000);
+	sqlite3 *db = raw_open(scratch.path);
+
+	raw_exec(db,
+	    "DROP TRIGGER audit_is_cut;"
+	    "CREATE TRIGGER hide AFTER INSERT ON audit BEGIN"
+	    " DELETE FROM audit WHERE seq = new.seq; END");
+	ck_assert_int_eq(OP(store, audit_append, &recorded), AUTHTOK_OK);
+	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), 1);
+	raw_exec(db,
+	    "DROP TABLE audit; CREATE TABLE audit (seq INTEGER PRIMARY KEY,"
+	    " at, user_id UNIQUE ON CONFLICT IGNORE, event, count, key, sid,"
+	    " address, detail, mac)");
+	ck_assert_int_eq(OP(store, audit_append, &recorded), AUTHTOK_OK);
+	ck_assert_int_eq(OP(store, audit_append, &recorded), AUTHTOK_ESTORE);
+	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), 1);
+	sqlite3_close(db);
+	authtok_store_close(store);
+}
+END_TEST
+
+/*
  * Whatever is done to a record, the log can be read to its end, and this
  * record, by its seq, is not what it was.
  */
@@ -620,6 +647,7 @@ main(void)
 	tcase_add_test(tc, test_migrated_is_as_new);
 	tcase_add_test(tc, test_migration_fails_whole);
 	tcase_add_test(tc, test_no_slip_of_the_hand);
+	tcase_add_test(tc, test_schema_swallows_nothing);
 	tcase_add_test(tc, test_damaged_record);
 	tcase_add_test(tc, test_no_number_left);
 	tcase_add_test(tc, test_cut_in_pieces);

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -233,67 +231,6 @@ START_TEST(test_queue_is_fair)
 }
 END_TEST
 
-static atomic_bool slow_post, returned;
-static pthread_t sleeper;
-
-int __real_sem_post(sem_t *sem);
-int __wrap_sem_post(sem_t *sem);
-
-/* Whoever sleeps on it is disturbed before it is posted, and could go. */
-int
-__wrap_sem_post(sem_t *sem)
-{
-	int i;
-
-	if (atomic_load(&slow_post)) {
-		pthread_kill(sleeper, SIGUSR1);
-		for (i = 0; i < 2000 && !atomic_load(&returned); i++)
-			sched_yield();
-		/* it would be gone, and its stack with it */
-		ck_assert(!atomic_load(&returned));
-	}
-	return __real_sem_post(sem);
-}
-
-static void
-on_signal(int number)
-{
-	(void)number;
-}
-
-static void *
-take_and_return(void *arg)
-{
-	void *item = at_pool_get(arg, 60000);
-
-	atomic_store(&returned, true);
-	return item;
-}
-
-/* Whoever is served stays until the one who serves is done with it. */
-START_TEST(test_queue_waits_for_the_hand)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-	struct at_waiter **before;
-	struct at_pool pool;
-	void *got = NULL;
-	int item;
-
-	ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
-	ck_assert(at_pool_init(&pool));
-	before = pool.last;
-	pthread_create(&sleeper, NULL, take_and_return, &pool);
-	while (!stand_there(&pool, before))
-		sched_yield();
-	atomic_store(&slow_post, true);
-	at_pool_put(&pool, &item);
-	atomic_store(&slow_post, false);
-	pthread_join(sleeper, &got);
-	ck_assert_ptr_eq(got, &item);
-	at_pool_destroy(&pool);
-}
-END_TEST
-
 /* ---- the log ------------------------------------------------------------ */
 
 /* Until the log is copied, however slow the disk is. */
@@ -514,7 +451,6 @@ main(void)
 	tcase_add_test(tc, test_schema_moves);
 	tcase_add_test(tc, test_queue_times_out);
 	tcase_add_test(tc, test_queue_is_fair);
-	tcase_add_test(tc, test_queue_waits_for_the_hand);
 	tcase_add_test(tc, test_log_is_bounded);
 	tcase_add_test(tc, test_log_and_a_reader);
 	tcase_add_test(tc, test_no_thread);

@@ -37,8 +37,11 @@ static struct {
 	pthread_cond_t change;
 	unsigned log_waits; /* fdatasync of a log */
 	bool fails;
-	atomic_bool full; /* the database cannot be written to, the log can */
-	bool stands;      /* whoever waits goes on when it does not any more */
+	bool keeps; /* what is on it of the log, beside the log */
+	bool gap;   /* the log is on it up to a gap, and passes for written */
+	atomic_bool lossy; /* the database is not written, as is said once */
+	atomic_bool full;  /* the database cannot be written to, the log can */
+	bool stands;       /* whoever waits goes on when it does not any more */
 	unsigned waiting;
 } disk = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.change = PTHREAD_COND_INITIALIZER };
@@ -61,10 +64,25 @@ is_log(int fd)
 	return is_file(fd, "-wal");
 }
 
+/* What a power cut leaves of the log. */
+static void
+keep_log(void)
+{
+	char command[300];
+
+	if (scratch_size(&scratch, "-wal") == 0)
+		disk.gap = false;
+	if (disk.gap)
+		return;
+	snprintf(command, sizeof(command), "cp %s-wal %s-kept", scratch.path,
+	    scratch.path);
+	ck_assert_int_eq(system(command), 0);
+}
+
 __attribute__((visibility("default"))) int
 fdatasync(int fd)
 {
-	bool fails = false;
+	bool fails = is_file(fd, "t.db") && atomic_exchange(&disk.lossy, false);
 
 	if (is_log(fd)) {
 		pthread_mutex_lock(&disk.lock);
@@ -75,6 +93,10 @@ fdatasync(int fd)
 			pthread_cond_wait(&disk.change, &disk.lock);
 		disk.waiting--;
 		fails = disk.fails;
+		if (fails)
+			disk.gap = true;
+		else if (disk.keeps)
+			keep_log();
 		pthread_mutex_unlock(&disk.lock);
 	}
 	if (!fails)
@@ -86,11 +108,39 @@ fdatasync(int fd)
 __attribute__((visibility("default"))) ssize_t
 pwrite64(int fd, const void *data, size_t len, off64_t offset)
 {
+	/* another header, or all of it once more: no gap matters any more */
+	if (offset == 0 && is_log(fd)) {
+		pthread_mutex_lock(&disk.lock);
+		disk.gap = false;
+		pthread_mutex_unlock(&disk.lock);
+	}
 	/* the index of the log has room too */
 	if (!atomic_load(&disk.full) || is_log(fd) || is_file(fd, "-shm"))
 		return syscall(SYS_pwrite64, fd, data, len, offset);
 	errno = ENOSPC;
 	return -1;
+}
+
+__attribute__((visibility("default"))) ssize_t
+pwrite(int fd, const void *data, size_t len, off_t offset)
+{
+	return pwrite64(fd, data, len, offset);
+}
+
+static void look_at_cut(void);
+
+__attribute__((visibility("default"))) int
+ftruncate64(int fd, off64_t len)
+{
+	if (is_log(fd))
+		look_at_cut();
+	return (int)syscall(SYS_ftruncate, fd, len);
+}
+
+__attribute__((visibility("default"))) int
+ftruncate(int fd, off_t len)
+{
+	return ftruncate64(fd, len);
 }
 
 static void
@@ -125,6 +175,7 @@ open_group(int64_t *ret_id)
 	struct authtok_user user;
 	uint32_t i;
 
+	disk.keeps = disk.gap = false;
 	make_user(&user, "ann");
 	ck_assert_int_eq(
 	    OP(store, user_create, &user, NULL, ret_id), AUTHTOK_OK);
@@ -165,6 +216,11 @@ START_TEST(test_who_waits)
 	WAITS(1, session_revoke, session.sid, &at_noon);
 	WAITS(1, session_revoke_user, id, NULL, &at_noon, &count);
 	WAITS(1, session_delete, session.sid, 0, 0);
+	/* nor what removed it */
+	disk.log_waits = 0;
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_EUNKNOWN);
+	ck_assert_uint_eq(disk.log_waits, 1);
 	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
 	WAITS(1, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
 	WAITS(0, purge, UNTIL, 0, 9, &count, &(bool){ false });
@@ -324,6 +380,37 @@ START_TEST(test_waiting_together)
 }
 END_TEST
 
+static void *
+delete_or_revoke(void *arg)
+{
+	struct member *me = arg;
+
+	if (me->number != 0)
+		return revoke_member(arg);
+	me->err = OP(me->store, user_delete, 1, &at_noon);
+	return NULL;
+}
+
+/* Who comes behind a deletion that fails hears nothing of what it had done. */
+START_TEST(test_failing_together)
+{
+	struct member members[GROUP];
+	int commits = 0;
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+	uint32_t i;
+
+	ck_assert_int_eq(id, 1);
+	sqlite3_commit_hook(writer_of(store), refuse_commit, &commits);
+	run_group(store, members, delete_or_revoke);
+	ck_assert_int_eq(commits, 1);
+	for (i = 0; i < GROUP; i++)
+		ck_assert_int_eq(members[i].err, AUTHTOK_ESTORE);
+	sqlite3_commit_hook(writer_of(store), NULL, NULL);
+	authtok_store_close(store);
+}
+END_TEST
+
 /* Rotations that wait for the writer share a transaction and wait for no disk. */
 START_TEST(test_rotating_together)
 {
@@ -460,6 +547,145 @@ START_TEST(test_failing_disk)
 }
 END_TEST
 
+/* The same when the log is what was in it at the last wait. */
+static int64_t
+revoked_after_cut(void)
+{
+	char command[300];
+
+	snprintf(command, sizeof(command), "cp %s-kept %s.copy-wal",
+	    scratch.path, scratch.path);
+	ck_assert_int_eq(system(command), 0);
+	return revoked_without_log();
+}
+
+/* The log that has a gap must not come back when it was begun anew. */
+START_TEST(test_gap_stays_away)
+{
+	struct authtok_session session;
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+	uint32_t i;
+
+	disk.keeps = true;
+	make_session(&session, id, 0);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	ck_assert_int_eq(revoked_after_cut(), 1);
+	disk.fails = true;
+	for (i = 1; i < 3; i++) {
+		make_session(&session, id, i);
+		ck_assert_int_eq(
+		    OP(store, session_revoke, session.sid, &at_noon),
+		    AUTHTOK_ESTORE);
+	}
+	disk.fails = false;
+	make_session(&session, id, 3);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	ck_assert_int_eq(revoked_after_cut(), 4);
+	authtok_store_close(store);
+}
+END_TEST
+
+static bool looks;
+static unsigned looked; /* how often the log was about to be emptied */
+
+/* The power goes when all is copied: whatever is left is whole. */
+static void
+look_at_cut(void)
+{
+	char path[128];
+	sqlite3 *db;
+
+	if (!looks)
+		return;
+	looked++;
+	ck_assert_int_eq(revoked_after_cut(), 0);
+	snprintf(path, sizeof(path), "%s.copy", scratch.path);
+	db = raw_open(path);
+	ck_assert_int_eq(raw_int(db,
+			     "SELECT count(*) FROM pragma_integrity_check"
+			     " WHERE integrity_check <> 'ok'"),
+	    0);
+	sqlite3_close(db);
+}
+
+/*
+ * A table grows a level behind the gap, and its root is in the log before it:
+ * the log must not be copied as it is.
+ */
+START_TEST(test_gap_is_closed_first)
+{
+	struct authtok_user user;
+	int64_t id = 0, other;
+	struct authtok_store *store = open_group(&id);
+	char name[32];
+	int i;
+
+	sqlite3_wal_checkpoint_v2(
+	    writer_of(store), NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	disk.keeps = true;
+	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    OP(store, user_update, &user, AUTHTOK_END_NONE, NULL, &at_noon),
+	    AUTHTOK_OK);
+	disk.fails = true;
+	for (i = 0; i < 150; i++) {
+		snprintf(name, sizeof(name), "user%d", i);
+		make_user(&user, name);
+		snprintf(
+		    user.email, sizeof(user.email), "%s@example.org", name);
+		ck_assert_int_eq(
+		    OP(store, user_create, &user, &at_noon, &other),
+		    AUTHTOK_ESTORE);
+	}
+	disk.fails = false;
+	looks = true;
+	looked = 0;
+	if (_i == 0) {
+		ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
+		ck_assert_int_eq(OP(store, user_update, &user, AUTHTOK_END_NONE,
+				     NULL, &at_noon),
+		    AUTHTOK_OK);
+		ck_assert_uint_eq(looked, 1);
+		looks = false;
+	}
+	/* nor when nobody waits for it any more */
+	authtok_store_close(store);
+	looks = false;
+	ck_assert_uint_eq(looked, 1);
+}
+END_TEST
+
+/* Nor does it matter who wrote it: what one process knew dies with it. */
+START_TEST(test_gap_is_inherited)
+{
+	struct authtok_session session;
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+
+	disk.keeps = true;
+	make_session(&session, id, 0);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	disk.fails = true;
+	make_session(&session, id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_ESTORE);
+	/* nor can the log be copied now */
+	authtok_store_close(store);
+	ck_assert_int_gt(scratch_size(&scratch, "-wal"), 0);
+	disk.fails = false;
+	store = must_open(scratch.path, 10000);
+	make_session(&session, id, 2);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	ck_assert_int_eq(revoked_after_cut(), 3);
+	authtok_store_close(store);
+}
+END_TEST
+
 static void
 rotate_to(
     struct authtok_store *store, struct authtok_session *session, uint32_t gen)
@@ -518,6 +744,73 @@ START_TEST(test_full_database)
 }
 END_TEST
 
+/* What the log gives to the database as it was before. */
+static int64_t
+revoked_with_log(void)
+{
+	char command[500];
+	sqlite3 *db;
+	int64_t number;
+
+	snprintf(command, sizeof(command),
+	    "cp %s-before %s.copy; cp %s-wal %s.copy-wal", scratch.path,
+	    scratch.path, scratch.path, scratch.path);
+	ck_assert_int_eq(system(command), 0);
+	snprintf(command, sizeof(command), "%s.copy", scratch.path);
+	db = raw_open(command);
+	number =
+	    raw_int(db, "SELECT count(*) FROM sessions WHERE revoked_at <> 0");
+	sqlite3_close(db);
+	return number;
+}
+
+/*
+ * What was copied into the database does not reach the disk, as is said once:
+ * the log stays as long as anybody believes that it was copied.
+ */
+START_TEST(test_lossy_database)
+{
+	struct authtok_session session;
+	char command[300], why[256];
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+	struct at_checkpointer *c =
+	    &((struct at_sqlite *)store->ctx)->checkpointer;
+	sqlite3 *reader;
+
+	snprintf(command, sizeof(command), "cp %s %s-before", scratch.path,
+	    scratch.path);
+	ck_assert_int_eq(system(command), 0);
+	make_session(&session, id, 0);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	make_session(&session, id, 1);
+	rotate_to(store, &session, AT_SQLITE_LOG_STEP / 2);
+	/* up to here it can be copied */
+	reader = raw_open(scratch.path);
+	raw_exec(reader, "BEGIN; SELECT * FROM users");
+	atomic_store(&disk.lossy, true);
+	rotate_to(store, &session, AT_SQLITE_LOG_STEP + 1);
+	await_checkpointer(c);
+	ck_assert(!atomic_load(&disk.lossy));
+	authtok_store_explain(store, why, sizeof(why));
+	ck_assert_msg(strstr(why, "Input/output error") != NULL, "%s", why);
+	sqlite3_close(reader);
+	rotate_to(store, &session, 4 * AT_SQLITE_LOG_STEP);
+	await_checkpointer(c);
+	rotate_to(store, &session, 4 * AT_SQLITE_LOG_STEP + 1);
+	ck_assert_int_eq(revoked_with_log(), 1);
+	authtok_store_close(store);
+	ck_assert_int_eq(revoked_with_log(), 1);
+	/* until it begins anew, and copies all of it */
+	store = must_open(scratch.path, 10000);
+	ck_assert_int_eq(revoked_without_log(), 1);
+	authtok_store_close(store);
+	snprintf(command, sizeof(command), "%s-wal", scratch.path);
+	ck_assert_int_ne(access(command, F_OK), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -530,10 +823,15 @@ main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, test_who_waits);
 	tcase_add_test(tc, test_waiting_together);
+	tcase_add_test(tc, test_failing_together);
 	tcase_add_test(tc, test_rotating_together);
 	tcase_add_test(tc, test_waits_beside_the_writer);
 	tcase_add_test(tc, test_failing_disk);
+	tcase_add_test(tc, test_gap_stays_away);
+	tcase_add_loop_test(tc, test_gap_is_closed_first, 0, 2);
+	tcase_add_test(tc, test_gap_is_inherited);
 	tcase_add_test(tc, test_full_database);
+	tcase_add_test(tc, test_lossy_database);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
