@@ -129,23 +129,47 @@ step_session(sqlite3_stmt *stmt, struct authtok_session *ret_session,
 	return AUTHTOK_OK;
 }
 
+struct find_args {
+	const uint8_t *sid;
+	struct authtok_session *ret_session;
+	struct authtok_owner *ret_owner;
+};
+
+static enum authtok_err
+find(struct at_conn *conn, void *arg)
+{
+	const struct find_args *args = arg;
+	sqlite3_stmt *stmt;
+	enum authtok_err err =
+	    at_conn_err(at_conn_stmt(conn, AT_STMT_SESSION_FIND, &stmt));
+
+	if (err == AUTHTOK_OK) {
+		at_bind_blob(stmt, 1, args->sid, AUTHTOK_SID_LEN);
+		err = step_session(stmt, args->ret_session, args->ret_owner);
+		at_stmt_done(stmt);
+	}
+	return err;
+}
+
+/*
+ * Readers lose their page cache at every commit, the writer's is warm, and who
+ * finds a session mostly goes on to write it: so this is done by whoever has
+ * the writer, too. Beside it when it is stuck.
+ */
 enum authtok_err
 at_sqlite_session_find(void *ctx, const uint8_t *sid,
     struct authtok_session *ret_session, struct authtok_owner *ret_owner)
 {
+	struct find_args args = { sid, ret_session, ret_owner };
 	struct at_lease lease;
-	sqlite3_stmt *stmt;
-	enum authtok_err err = at_lease_point(ctx, &lease);
+	enum authtok_err err = at_sqlite_statement(ctx, find, &args);
 
+	if (err != AUTHTOK_EBUSY)
+		return err;
+	err = at_lease_reader(ctx, &lease);
 	if (err != AUTHTOK_OK)
 		return err;
-	err =
-	    at_conn_err(at_conn_stmt(lease.conn, AT_STMT_SESSION_FIND, &stmt));
-	if (err == AUTHTOK_OK) {
-		at_bind_blob(stmt, 1, sid, AUTHTOK_SID_LEN);
-		err = step_session(stmt, ret_session, ret_owner);
-		at_stmt_done(stmt);
-	}
+	err = find(lease.conn, &args);
 	at_lease_end(&lease);
 	return err;
 }

@@ -358,14 +358,15 @@ end_of(const char *name, bool last, char ret_head[96])
 static void
 joins(const char *first, const char *second)
 {
-	char head[96];
+	char head[96], *last;
 	long end = end_of(first, true, head);
 
 	ck_assert_int_eq(end_of(second, false, head), end + 1);
 	(void)end_of(second, true, head);
 	verify(head); /* it is what the log hangs on */
 	ck_assert_msg(r.status == 0, "%s", r.out);
-	head[strlen(head) - 1] ^= 1;
+	last = head + strlen(head) - 1;
+	*last = *last == '0' ? '1' : '0';
 	verify(head);
 	ck_assert_int_eq(r.status, 1);
 }
