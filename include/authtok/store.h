@@ -298,7 +298,7 @@ struct authtok_store_ops {
 
 	/*
 	 * Where the log begins: seq and mac of the last record that was cut, 0
-	 * and zero bytes when none was.
+	 * and zero bytes when none was. EUNKNOWN: somebody took that away.
 	 */
 	enum authtok_err (*audit_base)(
 	    void *ctx, int64_t *ret_seq, uint8_t ret_mac[AUTHTOK_MAC_LEN]);

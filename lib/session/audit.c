@@ -223,12 +223,16 @@ bad(struct walk *w, enum authtok_err err, int64_t seq, const char *what)
 }
 
 static enum authtok_err
-read_base(const struct walk *w, struct authtok_audit_head *ret_base)
+read_base(struct walk *w, struct authtok_audit_head *ret_base)
 {
 	const struct authtok_store *store = w->store;
+	enum authtok_err err =
+	    store->ops->audit_base(store->ctx, &ret_base->seq, ret_base->mac);
 
-	return store->ops->audit_base(
-	    store->ctx, &ret_base->seq, ret_base->mac);
+	if (err == AUTHTOK_EUNKNOWN)
+		return bad(w, AUTHTOK_ETAMPERED, 1,
+		    "unknown, for where the log begins was removed");
+	return err;
 }
 
 /* The known head, when the walk is where it should be. */

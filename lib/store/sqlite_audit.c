@@ -225,7 +225,7 @@ at_sqlite_audit_base(
 
 	if (err != AUTHTOK_OK)
 		return err;
-	err = read_base(lease.conn, &base);
+	err = read_place(lease.conn, AT_STMT_AUDIT_BASE, &base);
 	at_lease_end(&lease);
 	if (err != AUTHTOK_OK)
 		return err;

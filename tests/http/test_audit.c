@@ -467,6 +467,9 @@ START_TEST(a_base_that_is_set_back_is_found)
 	is_bad(3);
 	sql("UPDATE audit_base SET seq = 0, mac = zeroblob(32)");
 	is_bad(1);
+	sql("DELETE FROM audit_base");
+	is_bad(1);
+	has("where the log begins was removed");
 	authd_remove(&server);
 }
 END_TEST
