@@ -136,6 +136,7 @@ row(const char *what, double figure, const char *unit, double must, double aim)
 static void
 hold(struct world *world)
 {
+	bool more = true;
 	struct caller callers[CALLERS];
 	uint64_t until = bench_now_ns() + PURGE_S * UINT64_C(1000000000);
 	size_t removed = 0, count;
