@@ -387,6 +387,8 @@ main(int argc, char **argv)
 	struct world world;
 
 	bench_begin("sqlite", argc, argv);
+	/* as authd does, for the floor too */
+	bench_check(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK);
 	if (bench_wanted("curve"))
 		curve();
 	if (bench_wanted("fairness") || bench_wanted("together")) {
