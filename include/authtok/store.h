@@ -76,7 +76,7 @@ struct authtok_session {
 	int64_t created_at;
 	int64_t expires_at; /* absolute end */
 	int64_t revoked_at; /* 0: live */
-	/* rotation: authtok-rotation, design section 5 */
+	/* rotation: see authtok-rotation(7) */
 	uint8_t seed[AUTHTOK_SEED_LEN];
 	uint32_t gen, branch, parent;
 	uint32_t forwarded_gen;

@@ -83,9 +83,14 @@ give_way(void)
 		.nice = HASH_NICE,
 		.runtime = HASH_TURN_NS };
 
-	if (getpriority(PRIO_PROCESS, (id_t)gettid()) >= HASH_NICE)
-		return;
-	if (syscall(SYS_sched_setattr, 0, &schedule, 0) != 0)
+	int nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+
+	if (sched_getscheduler(0) != SCHED_OTHER)
+		return; /* somebody has chosen another way for all of it */
+	if (nice > HASH_NICE)
+		schedule.nice = nice;
+	if (syscall(SYS_sched_setattr, 0, &schedule, 0) != 0 &&
+	    nice < HASH_NICE)
 		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), HASH_NICE);
 }
 

@@ -7,7 +7,7 @@
  *	    length:2 | address | length:2 | detail)
  *
  * with big-endian integers. Known here: the derived keys and the records, of
- * the store only how to read them.
+ * the store how to read and how to cut them.
  */
 #include <authtok/audit.h>
 

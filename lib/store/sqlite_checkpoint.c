@@ -68,6 +68,9 @@ checkpoint(struct at_sqlite *db, int mode, struct extent *extent)
 	int rc = sqlite3_wal_checkpoint_v2(
 	    conn->db, NULL, mode, &extent->log, &extent->copied);
 
+	/* the log first, then the database: it does not say which it was */
+	if (rc == SQLITE_IOERR_FSYNC)
+		at_sync_break(db);
 	/* another process is at it, or a reader stays: no fault */
 	if ((rc & 0xff) != SQLITE_BUSY && rc != SQLITE_OK)
 		at_fault_note(db, conn);
@@ -123,7 +126,9 @@ finish(struct at_sqlite *db, struct extent *extent)
 
 	if (writer == NULL)
 		return;
-	(void)checkpoint(db, SQLITE_CHECKPOINT_RESTART, extent);
+	/* whoever commits next begins it anew */
+	if (checkpoint(db, SQLITE_CHECKPOINT_RESTART, extent) == SQLITE_OK)
+		extent->log = 0;
 	at_pool_put(&db->writer, writer);
 }
 
@@ -138,7 +143,8 @@ stopping(struct at_checkpointer *c)
 	return stop;
 }
 
-/* Gives how many frames the log had at the end; < 0: it cannot be said. */
+/* Gives how many frames the log has at the end; 0: it begins anew; < 0: it
+ * cannot be said. */
 static int
 copy_log(struct at_sqlite *db)
 {
@@ -193,12 +199,15 @@ checkpointer(void *arg)
 		pthread_mutex_unlock(&c->lock);
 		log = copy_log(db);
 		pthread_mutex_lock(&c->lock);
+		if (log != 0 && log < wanted)
+			log = wanted;
 		/* a shorter log resets this: see_commit */
-		atomic_store(&c->wake_at,
-		    c->lost ? NEVER : (log > wanted ? log : wanted) + STEP);
+		atomic_store(&c->wake_at, c->lost ? NEVER : log + STEP);
 		c->busy = false;
 		pthread_cond_broadcast(&c->idle);
 	}
+	c->busy = false;
+	pthread_cond_broadcast(&c->idle);
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
 }

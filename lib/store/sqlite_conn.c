@@ -1,6 +1,6 @@
 /*
  * Connections of the SQLite backend: opening, prepared statements, result
- * codes, transactions. Every statement text is in sqlite_sql.c; values are
+ * codes, leases, faults. Every statement text is in sqlite_sql.c; values are
  * only ever bound.
  */
 #include "store/sqlite_internal.h"

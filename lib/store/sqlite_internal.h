@@ -32,6 +32,7 @@
 #define AT_SQLITE_LOG_SLOW        32000
 #define AT_SQLITE_LOG_PAUSE_NS    1000000
 #define AT_SQLITE_LOG_PATIENCE_MS 2
+#define AT_SQLITE_GAP_PATIENCE_MS 50 /* for readers, when it has a gap */
 #define AT_SQLITE_TIDY_WAIT_MS    1000
 #define AT_SQLITE_STACK           131072 /* of the checkpointer */
 /* rows that one call of purge looks at in one table */
@@ -89,7 +90,7 @@ void *at_pool_try(struct at_pool *pool);
 /* Give one back: to whoever waits longest, directly. */
 void at_pool_put(struct at_pool *pool, void *item);
 
-/* ---- sqlite_conn.c: connections, statements, transactions --------------- */
+/* ---- sqlite_conn.c: connections, statements, leases, faults -------------- */
 
 enum at_stmt {
 	AT_STMT_BEGIN,
@@ -248,17 +249,31 @@ bool at_column_text(sqlite3_stmt *stmt, int i, char *out, size_t size);
 /* Copy a blob column of exactly len bytes; false when it is not. */
 bool at_column_blob(sqlite3_stmt *stmt, int i, void *out, size_t len);
 
+/* A connection for one point read, or for a read that may take longer. */
+enum authtok_err at_lease_point(struct at_sqlite *db, struct at_lease *lease);
+enum authtok_err at_lease_reader(struct at_sqlite *db, struct at_lease *lease);
+void at_lease_end(struct at_lease *lease);
+
+/* Remember for at_sqlite_explain what last failed on the connection, if it did. */
+void at_fault_note(struct at_sqlite *db, const struct at_conn *conn);
+/* The same of a wait in the queue that took too long. */
+void at_fault_waited(struct at_sqlite *db);
+/* The same of a call to the system. */
+void at_fault_errno(struct at_sqlite *db, const char *what, int error);
+void at_sqlite_explain(void *ctx, char *buf, size_t size);
+
 /* ---- sqlite_write.c: operations of the writer ----------------------------- */
 
 /*
  * Run op in a transaction of the writer, on stable storage when this returns
- * OK. When op fails nothing of it remains. It may be run by another thread
- * while the caller waits; it runs once at most.
+ * OK. When op fails nothing of it remains; ESTORE, EBUSY and ENOMEM may come
+ * from what is shared, and then it may have happened. It may be run by another
+ * thread while the caller waits; it runs once at most.
  */
 enum authtok_err at_sqlite_write(struct at_sqlite *db, at_op *op, void *arg);
 /*
- * The same of an op that is one statement, which need not be on stable storage:
- * it may be lost with power, not with the process.
+ * The same of an op that is one statement, a read or a write. A write need not
+ * be on stable storage: it may be lost with power, not with the process.
  */
 enum authtok_err at_sqlite_statement(
     struct at_sqlite *db, at_op *op, void *arg);
@@ -275,6 +290,8 @@ bool at_sync_init(struct at_sync *sync);
 void at_sync_destroy(struct at_sync *sync);
 enum authtok_err at_sync_open(struct at_sqlite *db, const struct at_why *why);
 
+/* A wait that SQLite did has failed: the log may have a gap. */
+void at_sync_break(struct at_sqlite *db);
 /* Whether the log may have a gap: then it is not to be copied as it is. */
 bool at_sync_broken(struct at_sqlite *db);
 /* Nobody waits any more: false when it still may, and is not to be copied. */
@@ -287,19 +304,6 @@ uint64_t at_sync_ticket(struct at_sqlite *db);
  */
 enum authtok_err at_sync_wait(struct at_sqlite *db, uint64_t ticket);
 
-/* A connection for one point read, or for a read that may take longer. */
-enum authtok_err at_lease_point(struct at_sqlite *db, struct at_lease *lease);
-enum authtok_err at_lease_reader(struct at_sqlite *db, struct at_lease *lease);
-void at_lease_end(struct at_lease *lease);
-
-/* Remember for at_sqlite_explain what last failed on the connection, if it did. */
-void at_fault_note(struct at_sqlite *db, const struct at_conn *conn);
-/* The same of a wait in the queue that took too long. */
-void at_fault_waited(struct at_sqlite *db);
-/* The same of a call to the system. */
-void at_fault_errno(struct at_sqlite *db, const char *what, int error);
-void at_sqlite_explain(void *ctx, char *buf, size_t size);
-
 /* ---- sqlite_checkpoint.c -------------------------------------------------- */
 
 /* After the writer is open. stop also undoes a start that failed or never was. */
@@ -308,7 +312,8 @@ enum authtok_err at_checkpointer_start(
 void at_checkpointer_stop(struct at_sqlite *db);
 /*
  * Wait while it is at work, for a second at most: for who writes much and is in
- * no hurry, since the thread never ends when the log grows as fast as it copies.
+ * no hurry, since the thread never ends when the log grows as fast as it copies;
+ * and before a log that may have a gap is begun anew.
  */
 void at_checkpointer_wait(struct at_sqlite *db);
 

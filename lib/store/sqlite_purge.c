@@ -6,8 +6,8 @@
  * a refresh may have come between. After each few the writer is given back, and
  * goes to whoever has waited longest.
  *
- * Nothing here waits for the disk: that would write out, with the writer held,
- * whatever refreshes have left in the log. A row that comes back after a power
+ * Nothing here waits for the disk: nobody's answer depends on it, and it would
+ * write out whatever refreshes have left in the log. A row that comes back after a power
  * cut is as dead as it was, since what ended it is older, and goes next time.
  */
 #include "store/sqlite_internal.h"

@@ -154,23 +154,30 @@ find(struct at_conn *conn, void *arg)
 /*
  * Readers lose their page cache at every commit, the writer's is warm, and who
  * finds a session mostly goes on to write it: so this is done by whoever has
- * the writer, too. Beside it when it is stuck.
+ * the writer, too; beside it after some waiting in vain.
  */
 enum authtok_err
 at_sqlite_session_find(void *ctx, const uint8_t *sid,
     struct authtok_session *ret_session, struct authtok_owner *ret_owner)
 {
-	struct find_args args = { sid, ret_session, ret_owner };
+	struct authtok_session session;
+	struct authtok_owner owner;
+	struct find_args args = { sid, &session, &owner };
 	struct at_lease lease;
 	enum authtok_err err = at_sqlite_statement(ctx, find, &args);
 
-	if (err != AUTHTOK_EBUSY)
-		return err;
-	err = at_lease_reader(ctx, &lease);
-	if (err != AUTHTOK_OK)
-		return err;
-	err = find(lease.conn, &args);
-	at_lease_end(&lease);
+	/* another's failure is not ours */
+	if (err == AUTHTOK_EBUSY || err == AUTHTOK_ESTORE) {
+		err = at_lease_reader(ctx, &lease);
+		if (err != AUTHTOK_OK)
+			return err;
+		err = find(lease.conn, &args);
+		at_lease_end(&lease);
+	}
+	if (err == AUTHTOK_OK) {
+		*ret_session = session;
+		*ret_owner = owner;
+	}
 	return err;
 }
 

@@ -69,6 +69,14 @@ at_sync_open(struct at_sqlite *db, const struct at_why *why)
 	return AUTHTOK_OK;
 }
 
+void
+at_sync_break(struct at_sqlite *db)
+{
+	pthread_mutex_lock(&db->sync.lock);
+	db->sync.broken = true;
+	pthread_mutex_unlock(&db->sync.lock);
+}
+
 bool
 at_sync_broken(struct at_sqlite *db)
 {
@@ -149,11 +157,14 @@ begin_log_anew(struct at_sqlite *db)
 		at_fault_waited(db);
 		return false;
 	}
+	/* who reads for long must not stop all others */
+	sqlite3_busy_timeout(writer->db, AT_SQLITE_GAP_PATIENCE_MS);
 	if (close_gap(db, writer)) {
 		rc = sqlite3_wal_checkpoint_v2(
 		    writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 		at_fault_note(db, writer);
 	}
+	sqlite3_busy_timeout(writer->db, db->busy_ms);
 	at_pool_put(&db->writer, writer);
 	return rc == SQLITE_OK && sync_log(db);
 }

@@ -811,6 +811,30 @@ START_TEST(test_lossy_database)
 }
 END_TEST
 
+/* A wait for the log that SQLite itself did, in a checkpoint, leaves a gap too. */
+START_TEST(test_gap_by_checkpoint)
+{
+	struct authtok_session session;
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+	struct at_sqlite *db = store->ctx;
+
+	make_session(&session, id, 0);
+	ck_assert(!at_sync_broken(db));
+	disk.fails = true;
+	rotate_to(store, &session, 2 * AT_SQLITE_LOG_STEP);
+	await_checkpointer(&db->checkpointer);
+	disk.fails = false;
+	ck_assert(at_sync_broken(db));
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
+	ck_assert(!at_sync_broken(db));
+	ck_assert_int_eq(scratch_size(&scratch, "-wal"), 0);
+	ck_assert_int_eq(revoked_without_log(), 1);
+	authtok_store_close(store);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -831,6 +855,7 @@ main(void)
 	tcase_add_loop_test(tc, test_gap_is_closed_first, 0, 2);
 	tcase_add_test(tc, test_gap_is_inherited);
 	tcase_add_test(tc, test_full_database);
+	tcase_add_test(tc, test_gap_by_checkpoint);
 	tcase_add_test(tc, test_lossy_database);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
