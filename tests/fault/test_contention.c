@@ -237,6 +237,9 @@ struct one {
 	char sent[BEHIND][AUTHTOK_REFRESH_LEN + 1];
 	unsigned sent_generations[BEHIND];
 	char child[2][AUTHTOK_REFRESH_LEN + 1]; /* of owner and duplicate */
+	/* when the store was last found to be behind, by which token */
+	_Atomic int64_t forwarded_at;
+	atomic_uint forwarded;
 };
 
 static struct one *ones;
@@ -260,7 +263,7 @@ any(struct worker *me, unsigned below)
 }
 
 static int
-present(struct worker *me, const struct one *c, unsigned id, const char *token,
+present(struct worker *me, struct one *c, unsigned id, const char *token,
     unsigned generation, char *ret_child)
 {
 	static const int of[] = { OTHER, ROTATED, REPEATED, REPLACED, OTHER,
@@ -279,6 +282,10 @@ present(struct worker *me, const struct one *c, unsigned id, const char *token,
 	    : err == AUTHTOK_EREUSED ? REUSE
 				     : OTHER;
 	me->counts[how]++;
+	if (how == FORWARDED) {
+		atomic_store(&c->forwarded, generation);
+		atomic_store(&c->forwarded_at, atomic_load(&the_time));
+	}
 	if (err == AUTHTOK_OK)
 		strcpy(ret_child, tokens.refresh);
 	return how;
@@ -349,6 +356,12 @@ look(struct worker *me, unsigned id)
 	memcpy(
 	    c->sent_generations, c->generations, sizeof(c->sent_generations));
 	c->twice = any(me, 4) != 0 ? BEHIND : c->keyed ? any(me, BEHIND) : 0;
+	/* the exception that authtok-rotation(7) names: from before the store
+	 * was behind, and later than 60 s */
+	if (c->twice != BEHIND &&
+	    c->sent_generations[c->twice] < atomic_load(&c->forwarded) &&
+	    atomic_load(&the_time) + STEP > atomic_load(&c->forwarded_at) + 60)
+		c->twice = BEHIND;
 }
 
 static void
