@@ -82,7 +82,6 @@ give_way(void)
 		.policy = SCHED_OTHER,
 		.nice = HASH_NICE,
 		.runtime = HASH_TURN_NS };
-
 	int nice = getpriority(PRIO_PROCESS, (id_t)gettid());
 
 	if (sched_getscheduler(0) != SCHED_OTHER)

@@ -173,6 +173,7 @@ struct at_sync {
 	pthread_cond_t over;
 	bool busy;
 	bool broken;             /* a gap may be in the log */
+	unsigned breaks;         /* how often SQLite saw one */
 	uint64_t synced, failed; /* tickets up to these */
 };
 

@@ -74,6 +74,7 @@ at_sync_break(struct at_sqlite *db)
 {
 	pthread_mutex_lock(&db->sync.lock);
 	db->sync.broken = true;
+	db->sync.breaks++;
 	pthread_mutex_unlock(&db->sync.lock);
 }
 
@@ -181,6 +182,7 @@ sync_all(struct at_sqlite *db)
 {
 	struct at_sync *sync = &db->sync;
 	uint64_t upto = atomic_load(&sync->tickets);
+	unsigned breaks = sync->breaks;
 	bool ok, broken = sync->broken;
 
 	sync->busy = true;
@@ -188,8 +190,13 @@ sync_all(struct at_sqlite *db)
 	ok = broken ? begin_log_anew(db) : sync_log(db);
 	pthread_mutex_lock(&sync->lock);
 	sync->busy = false;
-	sync->broken = !ok;
-	*(ok ? &sync->synced : &sync->failed) = upto;
+	if (!ok) {
+		sync->broken = true;
+		sync->failed = upto;
+	} else if (sync->breaks == breaks) {
+		sync->broken = false;
+		sync->synced = upto;
+	} /* else a gap was seen meanwhile: whoever waits goes once more */
 	pthread_cond_broadcast(&sync->over);
 }
 

@@ -835,6 +835,28 @@ START_TEST(test_gap_by_checkpoint)
 }
 END_TEST
 
+/* It is seen while somebody waits: that wait is not good for what it says. */
+START_TEST(test_gap_during_a_wait)
+{
+	struct member member;
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+	struct at_sqlite *db = store->ctx;
+
+	disk_stands(true);
+	start(&member, store, 0, revoke_member);
+	await_waiting(1);
+	at_sync_break(db);
+	disk_stands(false);
+	pthread_join(member.thread, NULL);
+	ck_assert_int_eq(member.err, AUTHTOK_OK);
+	ck_assert(!at_sync_broken(db));
+	ck_assert_int_eq(scratch_size(&scratch, "-wal"), 0);
+	ck_assert_int_eq(revoked_without_log(), 1);
+	authtok_store_close(store);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -856,6 +878,7 @@ main(void)
 	tcase_add_test(tc, test_gap_is_inherited);
 	tcase_add_test(tc, test_full_database);
 	tcase_add_test(tc, test_gap_by_checkpoint);
+	tcase_add_test(tc, test_gap_during_a_wait);
 	tcase_add_test(tc, test_lossy_database);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
