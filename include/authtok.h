@@ -208,7 +208,8 @@ struct authtok_revocation {
  * A revocation set: which sessions, and which epochs of users, are good no
  * more. An object of its own that engines share, so that a new engine forgets
  * nothing; read without a lock by authtok_verify. It holds a revocation until
- * its time is over, so it is bounded by what a day can bring, the longest lifetime.
+ * its time is over, one horizon of its engines, so it is bounded by what comes
+ * in one lifetime of an access token.
  */
 struct authtok_revocations;
 
@@ -241,7 +242,9 @@ struct authtok_config {
 	const char *audience;  /* "aud": likewise */
 	const char *typ;       /* "typ": 1 to 64 printable ASCII without "\;
 				  NULL: "at+jwt" (RFC 9068) */
-	int64_t lifetime;      /* of a new access token, seconds, 1 to 86400 */
+	int64_t lifetime;      /* of a new access token, seconds, 1 to 86400;
+				  with revocations, also the greatest age of
+				  one that is taken */
 	int64_t expiry_leeway; /* seconds after exp, 0 to 300 */
 	int64_t clock_leeway;  /* seconds for nbf and iat, 0 to 300 */
 	bool allow_missing_kid; /* take tokens without kid; needs a set of one
@@ -269,9 +272,11 @@ int64_t authtok_now(const struct authtok *engine);
 
 /*
  * For how many seconds after a revocation a token that was issued before could
- * still pass authtok_verify, by this engine or one with other settings, before
- * or beside it: the longest lifetime and leeway there may be, and 5.
+ * still pass authtok_verify of this engine with a revocation set: lifetime,
+ * expiry_leeway, clock_leeway, and 5. A store, which does not know who reads,
+ * keeps a revocation for AUTHTOK_HORIZON_MAX.
  */
+#define AUTHTOK_HORIZON_MAX (86400 + 300 + 300 + 5)
 int64_t authtok_horizon(const struct authtok *engine);
 
 /*

@@ -86,7 +86,7 @@ append(const struct app *app)
 	};
 	struct authtok_act act = { .now = authtok_now(app->engine) };
 
-	act.until = act.now + authtok_horizon(app->engine);
+	act.until = act.now + AUTHTOK_HORIZON_MAX;
 	record.at = act.now;
 	memcpy(record.detail, app->key_ids, sizeof(record.detail));
 	authtok_audit_attach(app->audit, &record, &act);

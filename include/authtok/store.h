@@ -135,7 +135,7 @@ typedef enum authtok_err authtok_chain(void *arg,
  */
 struct authtok_act {
 	int64_t now;   /* > 0; otherwise the op is EINVAL and does nothing */
-	int64_t until; /* now + authtok_horizon */
+	int64_t until; /* now + AUTHTOK_HORIZON_MAX */
 	const struct authtok_audit_record *record; /* NULL: none */
 	/*
 	 * session_create: once for each session that max_live ends, with its

@@ -13,14 +13,12 @@
 #define OVERLAP 10 /* s by which commits may come out of order */
 
 void
-at_act_init(
-    const struct authtok_sessions *sessions, int64_t now, struct at_act *act)
+at_act_init(int64_t now, struct at_act *act)
 {
 	memset(act, 0, sizeof(*act));
 	/* a clock that was never set must not keep a session from its end */
 	act->act.now = now > 0 ? now : 1;
-	act->act.until =
-	    at_time_add(act->act.now, authtok_horizon(sessions->engine));
+	act->act.until = at_time_add(act->act.now, AUTHTOK_HORIZON_MAX);
 }
 
 static void
@@ -65,6 +63,19 @@ at_act_limit(const struct authtok_sessions *sessions, int64_t user_id,
 	act->act.limit_record = record;
 }
 
+/*
+ * A store keeps a revocation for the longest horizon there may be, since it
+ * does not know who reads; the set for its engines' own.
+ */
+static void
+bound(const struct authtok_revocations *set, struct authtok_revocation *event)
+{
+	int64_t until = at_time_add(event->at, at_revocations_horizon(set));
+
+	if (event->until > until)
+		event->until = until;
+}
+
 static enum authtok_err
 tell(const struct authtok_sessions *sessions, const struct at_act *act,
     struct authtok_revocation *event)
@@ -76,6 +87,7 @@ tell(const struct authtok_sessions *sessions, const struct at_act *act,
 		return AUTHTOK_OK;
 	event->at = act->act.now;
 	event->until = act->act.until;
+	bound(set, event);
 	return authtok_revocations_add(set, event, 1, act->act.now);
 }
 
@@ -137,16 +149,18 @@ pull(struct authtok_revocations *set, const struct authtok_store *store,
 	struct authtok_revocation events[PAGE];
 	int64_t after = place->cursor;
 	enum authtok_err err;
-	size_t n;
+	size_t i, n;
 
 	do {
 		err = store->ops->revoked_since(
 		    store->ctx, after, events, PAGE, &n);
+		for (i = 0; err == AUTHTOK_OK && i < n; i++)
+			bound(set, &events[i]);
 		if (err == AUTHTOK_OK)
 			err = authtok_revocations_add(set, events, n, now);
 		if (err != AUTHTOK_OK)
 			return err;
-		for (size_t i = 0; i < n; i++)
+		for (i = 0; i < n; i++)
 			advance(place, &events[i]);
 		if (n > 0)
 			after = events[n - 1].seq;

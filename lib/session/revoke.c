@@ -133,7 +133,7 @@ authtok_session_revoke(const struct authtok_sessions *sessions, int64_t user_id,
 	    !at_client_valid(client))
 		return AUTHTOK_EINVAL;
 	store = sessions->store;
-	at_act_init(sessions, authtok_now(sessions->engine), &act);
+	at_act_init(authtok_now(sessions->engine), &act);
 	err = store->ops->session_find(store->ctx, sid, &row, &owner);
 	if (err != AUTHTOK_OK)
 		return err;
@@ -162,7 +162,7 @@ authtok_session_revoke_user(const struct authtok_sessions *sessions,
 	if (sessions == NULL || user_id < 1 || !at_client_valid(client))
 		return AUTHTOK_EINVAL;
 	store = sessions->store;
-	at_act_init(sessions, authtok_now(sessions->engine), &act);
+	at_act_init(authtok_now(sessions->engine), &act);
 	at_act_note(sessions, AUTHTOK_EVENT_REVOKE, user_id, NULL, client,
 	    keep != NULL ? "others" : "all", &act);
 	err = store->ops->session_revoke_user(

@@ -58,8 +58,7 @@ struct at_act {
 };
 
 /* An act of now that carries no record. */
-void at_act_init(
-    const struct authtok_sessions *sessions, int64_t now, struct at_act *act);
+void at_act_init(int64_t now, struct at_act *act);
 
 /* Let it carry a record; sid, client and detail may be NULL. */
 void at_act_note(const struct authtok_sessions *sessions,

@@ -171,7 +171,7 @@ authtok_session_open(const struct authtok_sessions *sessions,
 	    ret_tokens == NULL || ret_tokens->size < sizeof(*ret_tokens))
 		return AUTHTOK_EINVAL;
 	store = sessions->store;
-	at_act_init(sessions, authtok_now(sessions->engine), &act);
+	at_act_init(authtok_now(sessions->engine), &act);
 	err = new_row(sessions, user, client, act.act.now, &row);
 	if (err != AUTHTOK_OK)
 		goto out;
@@ -350,7 +350,7 @@ authtok_session_refresh(const struct authtok_sessions *sessions,
 	if (err != AUTHTOK_OK)
 		return err;
 	now = authtok_now(sessions->engine);
-	at_act_init(sessions, now, &r.act);
+	at_act_init(now, &r.act);
 	for (int i = 0; i < AT_TRIES; i++) {
 		err = at_presented_decide(sessions, now, &r.p);
 		if (err == AUTHTOK_OK)

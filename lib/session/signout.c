@@ -177,7 +177,7 @@ authtok_signout(const struct authtok_sessions *sessions,
 	if (scope != AUTHTOK_LOCAL && scope != AUTHTOK_OTHERS &&
 	    scope != AUTHTOK_GLOBAL)
 		return AUTHTOK_EINVAL;
-	at_act_init(sessions, authtok_now(sessions->engine), &out.act);
+	at_act_init(authtok_now(sessions->engine), &out.act);
 	if (token == NULL)
 		err = from_claims(claims, &out);
 	else if (claims == NULL)

@@ -14,6 +14,10 @@
 
 #define LIFETIME_MAX 86400 /* seconds */
 #define LEEWAY_MAX   300
+#define SLACK        5 /* for what is under way while a token is revoked */
+
+_Static_assert(AUTHTOK_HORIZON_MAX == LIFETIME_MAX + 2 * LEEWAY_MAX + SLACK,
+    "no engine's horizon is longer");
 
 /* 1 to max printable ASCII bytes, none of them in without. */
 static bool
@@ -104,6 +108,9 @@ settle(struct authtok *engine, const struct authtok_config *config)
 	engine->now = config->now != NULL ? config->now : system_now;
 	engine->now_arg = config->now_arg;
 	engine->revocations = config->revocations;
+	engine->max_age = engine->revocations != NULL
+	    ? engine->lifetime + engine->expiry_leeway
+	    : INT64_MAX;
 
 	engine->issuer_len = strlen(config->issuer);
 	p = put_text(p, "{\"iss\":\"");
@@ -185,6 +192,9 @@ authtok_new(const struct authtok_config *config,
 			return err;
 		}
 	}
+	if (engine->revocations != NULL)
+		at_revocations_bound(
+		    engine->revocations, authtok_horizon(engine));
 	*ret_engine = engine;
 	return AUTHTOK_OK;
 }
@@ -210,7 +220,9 @@ authtok_now(const struct authtok *engine)
 int64_t
 authtok_horizon(const struct authtok *engine)
 {
-	return engine != NULL ? LIFETIME_MAX + LEEWAY_MAX + 5 : 0;
+	return engine != NULL ? engine->lifetime + engine->expiry_leeway +
+		engine->clock_leeway + SLACK
+			      : 0;
 }
 
 struct authtok_revocations *

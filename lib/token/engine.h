@@ -38,6 +38,7 @@ struct authtok {
 	int64_t lifetime;
 	int64_t expiry_leeway;
 	int64_t clock_leeway;
+	int64_t max_age; /* of a token whose revocation is forgotten by then */
 	bool allow_missing_kid;
 	bool omit_id;
 	int64_t (*now)(void *arg);

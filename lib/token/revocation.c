@@ -51,6 +51,7 @@ struct authtok_revocations {
 
 	pthread_mutex_t pull; /* one pulls */
 	int64_t cursor;
+	_Atomic(int64_t) horizon;
 };
 
 struct key {
@@ -355,6 +356,23 @@ authtok_revocations_free(struct authtok_revocations *revocations)
 	pthread_mutex_destroy(&revocations->add);
 	pthread_mutex_destroy(&revocations->pull);
 	free(revocations);
+}
+
+void
+at_revocations_bound(struct authtok_revocations *set, int64_t horizon)
+{
+	pthread_mutex_lock(&set->pull);
+	if (atomic_load(&set->horizon) < horizon) {
+		atomic_store(&set->horizon, horizon);
+		set->cursor = 0;
+	}
+	pthread_mutex_unlock(&set->pull);
+}
+
+int64_t
+at_revocations_horizon(const struct authtok_revocations *set)
+{
+	return atomic_load(&set->horizon);
 }
 
 void

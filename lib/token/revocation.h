@@ -18,6 +18,14 @@ bool at_revoked(const struct authtok_revocations *set, const uint8_t *sid,
 struct authtok_revocations *at_engine_revocations(const struct authtok *engine);
 
 /*
+ * An engine with this horizon asks the set from now on. The set remembers for
+ * the longest horizon of those it has heard of; a longer one than before has
+ * the next pull read everything again.
+ */
+void at_revocations_bound(struct authtok_revocations *set, int64_t horizon);
+int64_t at_revocations_horizon(const struct authtok_revocations *set);
+
+/*
  * One pull from a store at a time: begin waits for the one under way and tells
  * where it came to, end says how far this one came.
  */

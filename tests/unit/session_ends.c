@@ -90,20 +90,28 @@ ends_user_update(void *ctx, const struct authtok_user *user,
 	    ctx, user, end, keep, maybe_break(e, act, &broken));
 }
 
-static void
-make_engine(struct ends *e, struct authtok_revocations **ret_set,
-    struct authtok **ret_engine)
+struct authtok *
+ends_engine(struct ends *e, struct authtok_revocations *set, int64_t lifetime)
 {
 	struct authtok_config config = AUTHTOK_CONFIG_INIT;
+	struct authtok *engine;
 
-	ck_assert_int_eq(authtok_revocations_new(ret_set), AUTHTOK_OK);
+	config.lifetime = lifetime;
 	config.issuer = "tests";
 	config.audience = "tests";
 	config.now = ends_now;
 	config.now_arg = &e->w;
-	config.revocations = *ret_set;
-	ck_assert_int_eq(
-	    authtok_new(&config, e->w.keys, ret_engine), AUTHTOK_OK);
+	config.revocations = set;
+	ck_assert_int_eq(authtok_new(&config, e->w.keys, &engine), AUTHTOK_OK);
+	return engine;
+}
+
+static void
+make_engine(struct ends *e, struct authtok_revocations **ret_set,
+    struct authtok **ret_engine)
+{
+	ck_assert_int_eq(authtok_revocations_new(ret_set), AUTHTOK_OK);
+	*ret_engine = ends_engine(e, *ret_set, 3600);
 }
 
 void

@@ -38,6 +38,10 @@ void ends_close(struct ends *ends);
 void ends_side_open(struct ends *ends, struct ends_side *side);
 void ends_side_close(struct ends_side *side);
 
+/* One more engine of the same keys and clock; set may be NULL. */
+struct authtok *ends_engine(
+    struct ends *ends, struct authtok_revocations *set, int64_t lifetime);
+
 /* A second user, with a session. */
 void ends_stranger(struct ends *ends, struct authtok_tokens *ret_tokens);
 

@@ -61,7 +61,7 @@ START_TEST(open_stores_the_row)
 	ck_assert_uint_eq(w.last_max_live, 100);
 	ck_assert_int_eq(w.last_when.now, WORLD_START);
 	ck_assert_int_eq(
-	    w.last_when.until, WORLD_START + authtok_horizon(w.engine));
+	    w.last_when.until, WORLD_START + AUTHTOK_HORIZON_MAX);
 	world_sign_in(&w, &other);
 	row2 = world_row(&w, other.sid);
 	ck_assert_mem_ne(row.sid, row2.sid, sizeof(row.sid));
