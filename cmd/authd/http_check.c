@@ -4,22 +4,40 @@
  */
 #include "authd/http_check.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define NAME_MARKS "!#$%&'*+-.^_`|~"    /* RFC 9110 5.6.2 */
-#define HOST_MARKS "-._~%!$&'()*+;=:[]" /* RFC 3986 3.2.2, with the port */
+/* A set of ASCII characters: one bit each. */
+struct chars {
+	uint64_t low, high;
+};
 
-/* Nothing but letters, digits and these marks. */
+#define IN(c)   (UINT64_C(1) << ((c)&63))
+#define DIGITS  (UINT64_C(0x3ff) << '0')
+#define LETTERS (UINT64_C(0x7fffffe) << 32 | UINT64_C(0x7fffffe))
+#define MARKS                                                         \
+	(IN('!') | IN('$') | IN('%') | IN('&') | IN('\'') | IN('*') | \
+	    IN('+') | IN('-') | IN('.'))
+
+static const struct chars name_chars = { /* RFC 9110 5.6.2 */
+	DIGITS | MARKS | IN('#'),
+	LETTERS | IN('^') | IN('_') | IN('`') | IN('|') | IN('~')
+};
+static const struct chars host_chars = { /* RFC 3986 3.2.2, with the port */
+	DIGITS | MARKS | IN('(') | IN(')') | IN(';') | IN('=') | IN(':'),
+	LETTERS | IN('_') | IN('~') | IN('[') | IN(']')
+};
+
 static bool
-all_of(const char *text, const char *marks)
+all_of(const char *text, const struct chars *chars)
 {
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
+		uint64_t half = c < 64 ? chars->low : chars->high;
 
-		if ((unsigned)(c | 0x20) - 'a' >= 26 &&
-		    (unsigned)c - '0' >= 10 && strchr(marks, c) == NULL)
+		if (c >= 128 || (half & IN(c)) == 0)
 			return false;
 	}
 	return true;
@@ -123,7 +141,7 @@ field_ok(const struct http_field *field)
 {
 	const char *after = field->name + field->name_len + 1;
 
-	if (field->name_len == 0 || !all_of(field->name, NAME_MARKS))
+	if (field->name_len == 0 || !all_of(field->name, &name_chars))
 		return false;
 	return field->value == after || *after != '\0';
 }
@@ -160,7 +178,7 @@ host_ok(const struct http_head *head, bool http10)
 
 	if (count == 0)
 		return http10;
-	return count == 1 && all_of(host, HOST_MARKS);
+	return count == 1 && all_of(host, &host_chars);
 }
 
 /* RFC 9112 6: one way to frame a body, stated once and exactly. */

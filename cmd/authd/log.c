@@ -1,6 +1,6 @@
 /*
- * Log lines. A line is built on the stack and leaves in one write(2), so that
- * lines of several threads do not mix.
+ * Log lines. A line is built on the stack and leaves as a whole, so that lines of
+ * several threads do not mix.
  */
 #include "authd/log.h"
 
@@ -126,20 +126,18 @@ begin(struct text *line, const struct log *log, const char *level,
 	text_add(line, event);
 }
 
-void
-log_event(const struct log *log, const char *level, const char *event, ...)
+/* The line of an event; its length. */
+static size_t
+build(const struct log *log, char memory[LOG_LINE_MAX], const char *level,
+    const char *event, va_list pairs)
 {
-	char memory[LOG_LINE_MAX];
 	struct text line;
 	const char *name, *value;
-	ssize_t put;
-	va_list pairs;
 
 	/* room stays for the end of the line: a pair that does not fit is
 	 * dropped whole, so that JSON stays JSON */
-	text_init(&line, memory, sizeof(memory) - 2);
+	text_init(&line, memory, LOG_LINE_MAX - 2);
 	begin(&line, log, level, event);
-	va_start(pairs, event);
 	while ((name = va_arg(pairs, const char *)) != NULL) {
 		size_t before = line.len;
 
@@ -152,10 +150,47 @@ log_event(const struct log *log, const char *level, const char *event, ...)
 			line.cut = false;
 		}
 	}
-	va_end(pairs);
-	line.size = sizeof(memory);
+	line.size = LOG_LINE_MAX;
 	text_add(&line, log->json ? "}\n" : "\n");
+	return line.len;
+}
+
+static void
+put(const struct log *log, const char *line, size_t len, bool at_once)
+{
+	ssize_t written;
+
+	if (log->buffer != NULL) {
+		log_buffer_put(log->buffer, line, len, at_once);
+		return;
+	}
 	/* a log that cannot be written must not stop the service */
-	put = write(log->fd, memory, line.len);
-	(void)put;
+	written = write(log->fd, line, len);
+	(void)written;
+}
+
+void
+log_event(const struct log *log, const char *level, const char *event, ...)
+{
+	char line[LOG_LINE_MAX];
+	va_list pairs;
+	size_t len;
+
+	va_start(pairs, event);
+	len = build(log, line, level, event, pairs);
+	va_end(pairs);
+	put(log, line, len, true);
+}
+
+void
+log_often(const struct log *log, const char *level, const char *event, ...)
+{
+	char line[LOG_LINE_MAX];
+	va_list pairs;
+	size_t len;
+
+	va_start(pairs, event);
+	len = build(log, line, level, event, pairs);
+	va_end(pairs);
+	put(log, line, len, false);
 }

@@ -1,5 +1,6 @@
 /*
- * The log: one line an event on standard error, each written at once.
+ * The log: one line an event on standard error, written at once, or within
+ * LOG_WAIT_MS together with others.
  * Callers never hand it a secret: no token, no password, no body.
  */
 #ifndef AUTHD_LOG_H
@@ -7,9 +8,12 @@
 
 #include <stdbool.h>
 
+#include "authd/log_buffer.h"
+
 struct log {
 	int fd;
 	bool json; /* one JSON object a line instead of key=value */
+	struct log_buffer *buffer; /* before fd; NULL: every line at once */
 };
 
 /*
@@ -18,6 +22,10 @@ struct log {
  * cut, so they may come from a client.
  */
 void log_event(const struct log *log, const char *level, const char *event, ...)
+    __attribute__((sentinel));
+
+/* The same for what is often: it may wait for other lines. */
+void log_often(const struct log *log, const char *level, const char *event, ...)
     __attribute__((sentinel));
 
 #endif

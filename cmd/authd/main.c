@@ -40,6 +40,7 @@ struct server {
 	struct authtok_store *store;
 	struct authtok_revocations *revocations; /* of all generations */
 	struct current current;
+	struct log_buffer *lines; /* likewise */
 	struct upkeep *upkeep;
 	struct http_server *http;
 	char url[80];
@@ -147,22 +148,40 @@ log_library(void *arg, const char *message)
 	current_put(current, app);
 }
 
+/* A key file that is missing now is a mistake: new keys would sign everybody out. */
+static bool
+next_generation(struct server *server, const struct app *old, char kept[64],
+    struct app **ret_next, char *why)
+{
+	const struct options *options = &server->options;
+	struct config *config;
+	enum authtok_err err;
+
+	if (!config_load(
+		options->file, options->listen, options->store, &config, why) ||
+	    !config_keep(config, old->config, kept, 64, why) ||
+	    app_new(config, server->store, server->revocations, KEYFILE_REFUSE,
+		ret_next, why) != APP_OK)
+		return false;
+	(*ret_next)->log.buffer = server->lines;
+	/* with a longer lifetime more of them matter than were kept */
+	err = authtok_revocations_pull((*ret_next)->engine, server->store);
+	if (err == AUTHTOK_OK)
+		return true;
+	snprintf(why, CONFIG_WHY_MAX, "cannot read revocations: %s",
+	    authtok_strerror(err));
+	app_free(*ret_next);
+	return false;
+}
+
 /* SIGHUP: the next generation over the same store, or stay with this one. */
 static void
 reload(struct server *server)
 {
-	const struct options *options = &server->options;
 	struct app *old = current_get(&server->current), *next;
-	struct config *config;
 	char why[CONFIG_WHY_MAX], kept[64];
 
-	/* a key file that is missing now is a mistake: new keys would sign
-	 * everybody out */
-	if (!config_load(
-		options->file, options->listen, options->store, &config, why) ||
-	    !config_keep(config, old->config, kept, sizeof(kept), why) ||
-	    app_new(config, server->store, server->revocations, KEYFILE_REFUSE,
-		&next, why) != APP_OK) {
+	if (!next_generation(server, old, kept, &next, why)) {
 		log_event(
 		    &old->log, "error", "reload_failed", "cause", why, NULL);
 		current_put(&server->current, old);
@@ -274,7 +293,10 @@ start_serving(struct server *server)
 	};
 	char why[CONFIG_WHY_MAX] = "no thread for housekeeping";
 
-	server->upkeep = upkeep_start(&server->current);
+	server->lines = log_buffer_new(STDERR_FILENO);
+	server->current.app->log.buffer = server->lines;
+	if (server->lines != NULL)
+		server->upkeep = upkeep_start(&server->current);
 	if (server->upkeep != NULL)
 		server->http = http_start(&http, why, sizeof(why));
 	if (server->http == NULL) {
@@ -291,6 +313,7 @@ close_all(struct server *server)
 {
 	upkeep_stop(server->upkeep);
 	current_put(&server->current, server->current.app);
+	log_buffer_free(server->lines);
 	authtok_revocations_free(server->revocations);
 	authtok_store_close(server->store);
 }

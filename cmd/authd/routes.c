@@ -113,14 +113,16 @@ find_route(const char *path, const char **ret_tail)
 	if (lower[len - 1] == '/')
 		lower[--len] = '\0';
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		const char *route = routes[i].path;
 		size_t n = routes[i].len;
+		bool open = n > 0 && route[n - 1] == '/';
 
-		if (len < n || memcmp(lower, routes[i].path, n) != 0)
+		if (len < n || (len > n && !open) ||
+		    memcmp(lower, route, n) != 0)
 			continue;
 		if (len == n)
 			return &routes[i];
-		if (n > 0 && lower[n - 1] == '/' &&
-		    strchr(lower + n, '/') == NULL) {
+		if (strchr(lower + n, '/') == NULL) {
 			*ret_tail = path + n;
 			return &routes[i];
 		}
@@ -247,7 +249,7 @@ log_request(const struct call *call, const struct timespec *began)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	spent = (int64_t)(now.tv_sec - began->tv_sec) * 1000000000 +
 	    (now.tv_nsec - began->tv_nsec);
-	log_event(&call->app->log, "info", "request", "method",
+	log_often(&call->app->log, "info", "request", "method",
 	    call->req->method_name, "path",
 	    path_without_token(call->req->path, path, sizeof(path)), "status",
 	    number_text(status, sizeof(status), call->res->status, ""), "ms",

@@ -18,26 +18,6 @@ text_init(struct text *text, char *memory, size_t size)
 }
 
 void
-text_bytes(struct text *text, const char *s, size_t len)
-{
-	size_t room = text->size - 1 - text->len;
-
-	if (len > room) {
-		text->cut = true;
-		len = room;
-	}
-	memcpy(text->at + text->len, s, len);
-	text->len += len;
-	text->at[text->len] = '\0';
-}
-
-void
-text_add(struct text *text, const char *s)
-{
-	text_bytes(text, s, strlen(s));
-}
-
-void
 text_int(struct text *text, int64_t number)
 {
 	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;

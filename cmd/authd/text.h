@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct text {
 	char *at;
@@ -18,8 +19,28 @@ struct text {
 
 /* size is at least 1. */
 void text_init(struct text *text, char *memory, size_t size);
-void text_add(struct text *text, const char *s);
-void text_bytes(struct text *text, const char *s, size_t len);
+
+/* inline: a log line is thirty of these, most of them short and constant */
+static inline void
+text_bytes(struct text *text, const char *s, size_t len)
+{
+	size_t room = text->size - 1 - text->len;
+
+	if (len > room) {
+		text->cut = true;
+		len = room;
+	}
+	memcpy(text->at + text->len, s, len);
+	text->len += len;
+	text->at[text->len] = '\0';
+}
+
+static inline void
+text_add(struct text *text, const char *s)
+{
+	text_bytes(text, s, strlen(s));
+}
+
 void text_int(struct text *text, int64_t number);
 
 /* A time as "2026-11-24T00:00:00Z" (RFC 3339), whatever the locale. */
