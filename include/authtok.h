@@ -273,10 +273,11 @@ int64_t authtok_now(const struct authtok *engine);
 /*
  * For how many seconds after a revocation a token that was issued before could
  * still pass authtok_verify of this engine with a revocation set: lifetime,
- * expiry_leeway, clock_leeway, and 5. A store, which does not know who reads,
+ * expiry_leeway, clock_leeway twice, for issuer and revoker may be off to
+ * either side, and 5. A store, which does not know who reads,
  * keeps a revocation for AUTHTOK_HORIZON_MAX.
  */
-#define AUTHTOK_HORIZON_MAX (86400 + 300 + 300 + 5)
+#define AUTHTOK_HORIZON_MAX (86400 + 300 + 2 * 300 + 5)
 int64_t authtok_horizon(const struct authtok *engine);
 
 /*

@@ -154,7 +154,23 @@ enum authtok_end {
 };
 
 /* Bumped at every change of struct authtok_store_ops or of a record. */
-#define AUTHTOK_STORE_VERSION 3
+#define AUTHTOK_STORE_VERSION 4
+
+/* What session_change is to do: as session_update, with the row's gen and branch. */
+struct authtok_change {
+	const struct authtok_session *next; /* NULL: nothing */
+	const struct authtok_act *act;
+	bool durable;
+};
+
+/*
+ * Looks at what was read and fills the change, which is empty before. Anything
+ * but OK is what session_change returns, with nothing changed. It may be called
+ * again, with what was read again, and by another thread than the operation's,
+ * which waits meanwhile; it must not call the store.
+ */
+typedef enum authtok_err authtok_decide(
+    void *arg, struct authtok_change *change);
 
 struct authtok_store_ops {
 	unsigned version; /* AUTHTOK_STORE_VERSION of the backend's build */
@@ -235,6 +251,16 @@ struct authtok_store_ops {
 	enum authtok_err (*session_update)(void *ctx,
 	    const struct authtok_session *next, uint32_t gen, uint32_t branch,
 	    bool durable, const struct authtok_act *act);
+
+	/*
+	 * Find, decide and update in one step, so that nobody comes between: for
+	 * stores where that is less work than the two calls. NULL: it is not,
+	 * and callers use session_find and session_update. Fails as they do, or
+	 * as decide does; then the results may have been written.
+	 */
+	enum authtok_err (*session_change)(void *ctx, const uint8_t *sid,
+	    struct authtok_session *ret_session,
+	    struct authtok_owner *ret_owner, authtok_decide *decide, void *arg);
 
 	/* A user's sessions, revoked ones too, with sid > after (NULL: from the
 	 * first) in bytewise order, up to cap. */

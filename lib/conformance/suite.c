@@ -11,6 +11,7 @@ static const struct at_case *const lists[] = {
 	at_cases_user_update,
 	at_cases_sessions,
 	at_cases_rotation,
+	at_cases_change,
 	at_cases_revoke,
 	at_cases_purge,
 	at_cases_handles,

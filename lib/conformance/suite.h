@@ -30,6 +30,7 @@ extern const struct at_case at_cases_users[];
 extern const struct at_case at_cases_user_update[];
 extern const struct at_case at_cases_sessions[];
 extern const struct at_case at_cases_rotation[];
+extern const struct at_case at_cases_change[];
 extern const struct at_case at_cases_revoke[];
 extern const struct at_case at_cases_purge[];
 extern const struct at_case at_cases_handles[];

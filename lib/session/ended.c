@@ -175,6 +175,7 @@ authtok_revocations_pull(
 	struct authtok_revocations *set;
 	struct place place = { 0 };
 	enum authtok_err err;
+	int64_t now;
 
 	if (engine == NULL || store == NULL ||
 	    store->ops->version != AUTHTOK_STORE_VERSION)
@@ -182,8 +183,8 @@ authtok_revocations_pull(
 	set = at_engine_revocations(engine);
 	if (set == NULL)
 		return AUTHTOK_OK;
-	at_revocations_pull_begin(set, &place.cursor);
-	err = pull(set, store, authtok_now(engine), &place);
+	at_revocations_pull_begin(set, engine, &now, &place.cursor);
+	err = pull(set, store, now, &place);
 	at_revocations_pull_end(set, place.cursor);
 	return err;
 }

@@ -33,11 +33,14 @@ struct at_presented {
 };
 
 /*
- * Read the row of p->token, check S, and decide; nothing is written.
- * Errors: EUNKNOWN, ESIG, EKEY, ECRYPTO, ESTORE, EBUSY.
+ * Check S against the row that was read, and decide; nothing is written.
+ * Errors: ESIG, EKEY, ECRYPTO.
  */
-enum authtok_err at_presented_decide(const struct authtok_sessions *sessions,
+enum authtok_err at_presented_judge(const struct authtok_sessions *sessions,
     int64_t now, struct at_presented *p);
+
+/* Whether the token's session goes on with it. */
+bool at_accepted(enum at_verdict verdict);
 
 /* ---- client.c ------------------------------------------------------------ */
 

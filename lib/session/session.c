@@ -1,7 +1,8 @@
 /*
- * The session service: load the row, decide, compare-and-swap, decide again
- * when that lost. Known here: the engine, the refresh keys and the store's
- * vtable; the rule itself is in rotation.c, the token's form in refresh.c.
+ * The session service: load the row, decide, write, as one step of the store or
+ * with a compare-and-swap, deciding again when that lost. Known here: the engine,
+ * the refresh keys and the store's vtable; the rule itself is in rotation.c, the
+ * token's form in refresh.c.
  *
  * Nothing that can fail comes after the write that spends a token: both tokens
  * of the answer are made before it.
@@ -213,19 +214,21 @@ retry_key_valid(const char *key)
 	return true;
 }
 
+bool
+at_accepted(enum at_verdict verdict)
+{
+	return verdict == AT_ROTATE || verdict == AT_REPEAT ||
+	    verdict == AT_REPLACE || verdict == AT_FORWARD;
+}
+
 enum authtok_err
-at_presented_decide(
+at_presented_judge(
     const struct authtok_sessions *s, int64_t now, struct at_presented *p)
 {
-	const struct authtok_store *store = s->store;
 	struct at_rotation_try try = { 0 };
 	uint8_t mac[AUTHTOK_RETRY_LEN];
 	enum authtok_err err;
 
-	err = store->ops->session_find(
-	    store->ctx, p->token.sid, &p->row, &p->owner);
-	if (err != AUTHTOK_OK)
-		return err;
 	err = at_refresh_check(s->refresh, &p->token, p->row.seed);
 	if (err != AUTHTOK_OK)
 		return err;
@@ -246,19 +249,20 @@ at_presented_decide(
 
 /* One presentation of a refresh token. */
 struct refresh {
+	const struct authtok_sessions *sessions;
 	struct at_presented p;
 	const struct authtok_client *client;
+	int64_t now;
 	struct at_act act;
 	struct authtok_tokens tokens;
 };
 
-/* A verdict that earns tokens; ECHANGED when another caller was faster. */
+/* A verdict that earns tokens; they are made before anything is written. */
 static enum authtok_err
-accept(const struct authtok_sessions *s, struct refresh *r)
+accept(struct refresh *r, struct authtok_change *change)
 {
-	const struct authtok_store *store = s->store;
+	const struct authtok_sessions *s = r->sessions;
 	const struct authtok_owner *owner = &r->p.owner;
-	const struct authtok_act *act = NULL;
 	enum authtok_err err;
 
 	err = make_tokens(s, &r->p.next, owner->epoch, owner->roles,
@@ -271,11 +275,45 @@ accept(const struct authtok_sessions *s, struct refresh *r)
 	if (r->p.verdict == AT_FORWARD) {
 		at_act_note(s, AUTHTOK_EVENT_FORWARD, r->p.row.user_id,
 		    r->p.row.sid, r->client, NULL, &r->act);
-		act = &r->act.act;
+		change->act = &r->act.act;
 	}
 	/* R5 repairs a rotation that is lost with power: no need to wait */
-	return store->ops->session_update(
-	    store->ctx, &r->p.next, r->p.row.gen, r->p.row.branch, false, act);
+	change->next = &r->p.next;
+	return AUTHTOK_OK;
+}
+
+static enum authtok_err
+decide(void *arg, struct authtok_change *change)
+{
+	struct refresh *r = arg;
+	enum authtok_err err;
+
+	err = at_presented_judge(r->sessions, r->now, &r->p);
+	if (err == AUTHTOK_OK && at_accepted(r->p.verdict))
+		err = accept(r, change);
+	return err;
+}
+
+/* ECHANGED when another caller was faster, in a store that cannot exclude it. */
+static enum authtok_err
+find_and_change(struct refresh *r)
+{
+	const struct authtok_store *store = r->sessions->store;
+	struct authtok_change change = { 0 };
+	struct at_presented *p = &r->p;
+	enum authtok_err err;
+
+	if (store->ops->session_change != NULL)
+		return store->ops->session_change(
+		    store->ctx, p->token.sid, &p->row, &p->owner, decide, r);
+	err = store->ops->session_find(
+	    store->ctx, p->token.sid, &p->row, &p->owner);
+	if (err == AUTHTOK_OK)
+		err = decide(r, &change);
+	if (err != AUTHTOK_OK || change.next == NULL)
+		return err;
+	return store->ops->session_update(store->ctx, change.next, p->row.gen,
+	    p->row.branch, change.durable, change.act);
 }
 
 /* R6: durable, or the reuse was not answered. */
@@ -295,7 +333,7 @@ end_reused(const struct authtok_sessions *s, struct refresh *r)
 	return AUTHTOK_EREUSED;
 }
 
-/* Carry the verdict out; ECHANGED when it has to be made again. */
+/* What else a verdict asks for; ECHANGED when it has to be made again. */
 static enum authtok_err
 carry_out(const struct authtok_sessions *s, struct refresh *r)
 {
@@ -308,7 +346,7 @@ carry_out(const struct authtok_sessions *s, struct refresh *r)
 	case AT_REPEAT:
 	case AT_REPLACE:
 	case AT_FORWARD:
-		return accept(s, r);
+		return AUTHTOK_OK;
 	case AT_STALE:
 		return AUTHTOK_ESTALE;
 	case AT_REUSE:
@@ -338,9 +376,12 @@ authtok_session_refresh(const struct authtok_sessions *sessions,
     const struct authtok_client *client, enum authtok_outcome *ret_outcome,
     struct authtok_tokens *ret_tokens)
 {
-	struct refresh r = { .p.retry_key = retry_key, .client = client };
+	struct refresh r = {
+		.sessions = sessions,
+		.p.retry_key = retry_key,
+		.client = client,
+	};
 	enum authtok_err err;
-	int64_t now;
 
 	if (sessions == NULL || token == NULL || !retry_key_valid(retry_key) ||
 	    !at_client_valid(client) || ret_outcome == NULL ||
@@ -349,10 +390,10 @@ authtok_session_refresh(const struct authtok_sessions *sessions,
 	err = at_refresh_parse(sessions->refresh, token, len, &r.p.token);
 	if (err != AUTHTOK_OK)
 		return err;
-	now = authtok_now(sessions->engine);
-	at_act_init(now, &r.act);
+	r.now = authtok_now(sessions->engine);
+	at_act_init(r.now, &r.act);
 	for (int i = 0; i < AT_TRIES; i++) {
-		err = at_presented_decide(sessions, now, &r.p);
+		err = find_and_change(&r);
 		if (err == AUTHTOK_OK)
 			err = carry_out(sessions, &r);
 		if (err != AUTHTOK_ECHANGED)

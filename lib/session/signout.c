@@ -101,14 +101,6 @@ from_claims(const struct authtok_claims *claims, struct signout *out)
 	return AUTHTOK_OK;
 }
 
-/* Whether the token's session could go on with it. */
-static bool
-accepted(enum at_verdict verdict)
-{
-	return verdict == AT_ROTATE || verdict == AT_REPEAT ||
-	    verdict == AT_REPLACE || verdict == AT_FORWARD;
-}
-
 /*
  * The rule is asked, but nothing is rotated. EUNKNOWN: there is no such session
  * any more, and so no seed to tell whether the token was genuine. *ret_over,
@@ -123,11 +115,14 @@ from_refresh(const struct authtok_sessions *s, const char *token, size_t len,
 
 	err = at_refresh_parse(s->refresh, token, len, &p.token);
 	if (err == AUTHTOK_OK)
-		err = at_presented_decide(s, out->act.act.now, &p);
+		err = s->store->ops->session_find(
+		    s->store->ctx, p.token.sid, &p.row, &p.owner);
+	if (err == AUTHTOK_OK)
+		err = at_presented_judge(s, out->act.act.now, &p);
 	if (err == AUTHTOK_OK) {
 		out->user_id = p.row.user_id;
 		memcpy(out->sid, p.row.sid, sizeof(out->sid));
-		if (!accepted(p.verdict))
+		if (!at_accepted(p.verdict))
 			out->scope = AUTHTOK_LOCAL;
 		if (ret_over != NULL)
 			*ret_over =

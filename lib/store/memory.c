@@ -92,6 +92,7 @@ static const struct authtok_store_ops memory_ops = {
 	.session_create = at_memory_session_create,
 	.session_find = at_memory_session_find,
 	.session_update = at_memory_session_update,
+	.session_change = at_memory_session_change,
 	.session_list = at_memory_session_list,
 	.session_revoke = at_memory_session_revoke,
 	.session_revoke_user = at_memory_session_revoke_user,

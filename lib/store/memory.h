@@ -160,6 +160,9 @@ enum authtok_err at_memory_session_find(void *ctx, const uint8_t *sid,
 enum authtok_err at_memory_session_update(void *ctx,
     const struct authtok_session *next, uint32_t gen, uint32_t branch,
     bool durable, const struct authtok_act *act);
+enum authtok_err at_memory_session_change(void *ctx, const uint8_t *sid,
+    struct authtok_session *ret_session, struct authtok_owner *ret_owner,
+    authtok_decide *decide, void *arg);
 enum authtok_err at_memory_session_list(void *ctx, int64_t user_id,
     const uint8_t *after, struct authtok_session *ret_sessions, size_t cap,
     size_t *ret_count);

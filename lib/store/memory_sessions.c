@@ -342,6 +342,41 @@ at_memory_session_update(void *ctx, const struct authtok_session *next,
 	return err;
 }
 
+static enum authtok_err
+change(struct memory *m, const struct memory_session *s, authtok_decide *decide,
+    void *arg)
+{
+	struct authtok_change wanted = { 0 };
+	enum authtok_err err = decide(arg, &wanted);
+
+	if (err || !wanted.next)
+		return err;
+	if (wanted.next->retry_count > AUTHTOK_RETRIES_MAX)
+		return AUTHTOK_EINVAL;
+	return session_update(
+	    m, wanted.next, s->rec.gen, s->rec.branch, wanted.act);
+}
+
+enum authtok_err
+at_memory_session_change(void *ctx, const uint8_t *sid,
+    struct authtok_session *ret_session, struct authtok_owner *ret_owner,
+    authtok_decide *decide, void *arg)
+{
+	struct memory *m = ctx;
+	const struct memory_session *s;
+	enum authtok_err err = AUTHTOK_EUNKNOWN;
+
+	at_memory_lock(m);
+	s = get(m, sid);
+	if (s) {
+		*ret_session = s->rec;
+		give_owner(&s->user->rec, ret_owner);
+		err = change(m, s, decide, arg);
+	}
+	at_memory_unlock(m);
+	return err;
+}
+
 enum authtok_err
 at_memory_session_list(void *ctx, int64_t user_id, const uint8_t *after,
     struct authtok_session *ret_sessions, size_t cap, size_t *ret_count)

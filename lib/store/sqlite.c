@@ -72,6 +72,7 @@ static const struct authtok_store_ops ops = {
 	.session_create = at_sqlite_session_create,
 	.session_find = at_sqlite_session_find,
 	.session_update = at_sqlite_session_update,
+	.session_change = at_sqlite_session_change,
 	.session_list = at_sqlite_session_list,
 	.session_revoke = at_sqlite_session_revoke,
 	.session_revoke_user = at_sqlite_session_revoke_user,

@@ -87,19 +87,14 @@ checkpoint(struct at_sqlite *db, int mode, struct extent *extent)
 static bool
 sync_early(struct at_sqlite *db)
 {
-	sqlite3_file *file = NULL;
+	int error;
 
-	if (sqlite3_file_control(db->checkpointer.conn.db, NULL,
-		SQLITE_FCNTL_FILE_POINTER, (void *)&file) != SQLITE_OK ||
-	    file == NULL || file->pMethods == NULL)
-		return true;
-	errno = 0;
-	if (file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK)
+	if (at_sync_database(&db->checkpointer.conn, &error))
 		return true;
 	at_fault_errno(db,
 	    "the database cannot be written to the disk, the log stays until"
 	    " the program begins anew",
-	    errno);
+	    error);
 	return false;
 }
 
@@ -126,9 +121,12 @@ finish(struct at_sqlite *db, struct extent *extent)
 
 	if (writer == NULL)
 		return;
-	/* whoever commits next begins it anew */
+	/* whoever commits next begins it anew; but a reader may stay, and then
+	 * what was copied is not on the disk */
 	if (checkpoint(db, SQLITE_CHECKPOINT_RESTART, extent) == SQLITE_OK)
 		extent->log = 0;
+	else if (!sync_early(db))
+		keep_log(&db->checkpointer);
 	at_pool_put(&db->writer, writer);
 }
 

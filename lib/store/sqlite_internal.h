@@ -272,6 +272,9 @@ void at_sqlite_explain(void *ctx, char *buf, size_t size);
  * thread while the caller waits; it runs once at most.
  */
 enum authtok_err at_sqlite_write(struct at_sqlite *db, at_op *op, void *arg);
+/* The same, on stable storage only if *durable, which op may set. */
+enum authtok_err at_sqlite_write_if(
+    struct at_sqlite *db, at_op *op, void *arg, const bool *durable);
 /*
  * The same of an op that is one statement, a read or a write. A write need not
  * be on stable storage: it may be lost with power, not with the process.
@@ -291,6 +294,8 @@ bool at_sync_init(struct at_sync *sync);
 void at_sync_destroy(struct at_sync *sync);
 enum authtok_err at_sync_open(struct at_sqlite *db, const struct at_why *why);
 
+/* The database itself, of which a checkpoint may have copied a part. */
+bool at_sync_database(struct at_conn *conn, int *ret_errno);
 /* A wait that SQLite did has failed: the log may have a gap. */
 void at_sync_break(struct at_sqlite *db);
 /* Whether the log may have a gap: then it is not to be copied as it is. */
@@ -366,6 +371,9 @@ enum authtok_err at_sqlite_session_find(void *ctx, const uint8_t *sid,
 enum authtok_err at_sqlite_session_update(void *ctx,
     const struct authtok_session *next, uint32_t gen, uint32_t branch,
     bool durable, const struct authtok_act *act);
+enum authtok_err at_sqlite_session_change(void *ctx, const uint8_t *sid,
+    struct authtok_session *ret_session, struct authtok_owner *ret_owner,
+    authtok_decide *decide, void *arg);
 enum authtok_err at_sqlite_session_list(void *ctx, int64_t user_id,
     const uint8_t *after, struct authtok_session *ret_sessions, size_t cap,
     size_t *ret_count);

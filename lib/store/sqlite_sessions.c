@@ -1,6 +1,6 @@
 /*
- * Sessions in SQLite: one row each, replaced in place at a refresh by one
- * conditional statement. Revocations are in sqlite_revoke.c.
+ * Sessions in SQLite: one row each, read and replaced in place at a refresh, in
+ * one transaction. Revocations are in sqlite_revoke.c.
  */
 #include "store/sqlite_internal.h"
 
@@ -392,6 +392,90 @@ at_sqlite_session_update(void *ctx, const struct authtok_session *next,
 	if (durable || (act != NULL && act->record != NULL))
 		return at_sqlite_write(ctx, swap_with_record, &args);
 	return at_sqlite_statement(ctx, swap, &args);
+}
+
+/* ---- find, decide, swap -------------------------------------------------- */
+
+struct change_args {
+	struct find_args find;
+	authtok_decide *decide;
+	void *arg;
+	bool changes, durable;
+};
+
+static enum authtok_err
+find_and_decide(
+    struct at_conn *conn, struct change_args *args, struct authtok_change *ret)
+{
+	enum authtok_err err = find(conn, &args->find);
+
+	memset(ret, 0, sizeof(*ret));
+	if (err == AUTHTOK_OK)
+		err = args->decide(args->arg, ret);
+	args->changes = err == AUTHTOK_OK && ret->next != NULL;
+	args->durable = args->changes &&
+	    (ret->durable || (ret->act != NULL && ret->act->record != NULL));
+	return err;
+}
+
+static enum authtok_err
+change(struct at_conn *conn, void *arg)
+{
+	struct change_args *args = arg;
+	const struct authtok_session *row = args->find.ret_session;
+	uint8_t rotation[ROTATION_LEN], cas[CAS_LEN];
+	struct session_args swapped = { .rotation = rotation, .cas = cas };
+	struct authtok_change wanted;
+	enum authtok_err err = find_and_decide(conn, args, &wanted);
+
+	if (err != AUTHTOK_OK || wanted.next == NULL)
+		return err;
+	if (wanted.next->retry_count > AUTHTOK_RETRIES_MAX)
+		return AUTHTOK_EINVAL;
+	if (row->revoked_at != 0)
+		return AUTHTOK_ECHANGED;
+	if (wanted.next->gen < row->gen)
+		return AUTHTOK_EINVAL;
+	pack_rotation(wanted.next, rotation);
+	pack_cas(row->gen, row->branch, cas);
+	swapped.session = wanted.next;
+	swapped.act = wanted.act;
+	return swap_with_record(conn, &swapped);
+}
+
+/* Who changes nothing does not depend on the writer, nor on those who share it. */
+static enum authtok_err
+decide_beside(
+    struct at_sqlite *db, struct change_args *args, enum authtok_err err)
+{
+	struct authtok_change wanted;
+	struct at_lease lease;
+	enum authtok_err read;
+
+	read = at_lease_reader(db, &lease);
+	if (read != AUTHTOK_OK)
+		return err;
+	read = find_and_decide(lease.conn, args, &wanted);
+	at_lease_end(&lease);
+	return args->changes ? err : read;
+}
+
+enum authtok_err
+at_sqlite_session_change(void *ctx, const uint8_t *sid,
+    struct authtok_session *ret_session, struct authtok_owner *ret_owner,
+    authtok_decide *decide, void *arg)
+{
+	struct change_args args = {
+		.find = { sid, ret_session, ret_owner },
+		.decide = decide,
+		.arg = arg,
+	};
+	enum authtok_err err =
+	    at_sqlite_write_if(ctx, change, &args, &args.durable);
+
+	if (err == AUTHTOK_EBUSY || err == AUTHTOK_ESTORE)
+		err = decide_beside(ctx, &args, err);
+	return err;
 }
 
 static enum authtok_err

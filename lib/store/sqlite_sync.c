@@ -37,18 +37,38 @@ at_sync_destroy(struct at_sync *sync)
 	pthread_mutex_destroy(&sync->lock);
 }
 
+bool
+at_sync_database(struct at_conn *conn, int *ret_errno)
+{
+	sqlite3_file *file = NULL;
+
+	if (sqlite3_file_control(conn->db, NULL, SQLITE_FCNTL_FILE_POINTER,
+		(void *)&file) != SQLITE_OK ||
+	    file == NULL || file->pMethods == NULL)
+		return true;
+	errno = 0;
+	if (file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK)
+		return true;
+	*ret_errno = errno;
+	return false;
+}
+
 /*
  * A log that was left behind may have a gap of which only those knew who are
  * gone. It is copied now, and our first write begins it anew. When somebody else
- * is at it, or reads, then it was not left.
+ * is at it, or reads, then it was not left; the part that was copied, which
+ * SQLite does not wait for, is waited for here. False: that failed.
  */
-static void
+static bool
 copy_inherited(struct at_sqlite *db)
 {
+	int log = -1, copied = -1, ignored;
 	int rc = sqlite3_wal_checkpoint_v2(
-	    db->writer_conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	    db->writer_conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &copied);
 
 	db->sync.broken = rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY;
+	return copied <= 0 || copied == log ||
+	    at_sync_database(&db->writer_conn, &ignored);
 }
 
 /*
@@ -65,8 +85,10 @@ at_sync_open(struct at_sqlite *db, const struct at_why *why)
 		at_why_say(why, "cannot open the log of the database");
 		return AUTHTOK_ESTORE;
 	}
-	copy_inherited(db);
-	return AUTHTOK_OK;
+	if (copy_inherited(db))
+		return AUTHTOK_OK;
+	at_why_say(why, "cannot be written to the disk");
+	return AUTHTOK_ESTORE;
 }
 
 void

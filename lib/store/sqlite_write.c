@@ -160,16 +160,25 @@ run(struct at_sqlite *db, struct at_job *job)
 }
 
 enum authtok_err
-at_sqlite_write(struct at_sqlite *db, at_op *op, void *arg)
+at_sqlite_write_if(
+    struct at_sqlite *db, at_op *op, void *arg, const bool *durable)
 {
 	struct at_job job = { .op = op, .arg = arg };
 	enum authtok_err err = AUTHTOK_OK;
 
 	run(db, &job);
 	/* also when it changed nothing: what it found may be on its way */
-	if (says_done(job.err))
+	if (*durable && says_done(job.err))
 		err = at_sync_wait(db, job.ticket);
 	return err == AUTHTOK_OK ? job.err : err;
+}
+
+enum authtok_err
+at_sqlite_write(struct at_sqlite *db, at_op *op, void *arg)
+{
+	static const bool durable = true;
+
+	return at_sqlite_write_if(db, op, arg, &durable);
 }
 
 enum authtok_err

@@ -16,7 +16,7 @@
 #define LEEWAY_MAX   300
 #define SLACK        5 /* for what is under way while a token is revoked */
 
-_Static_assert(AUTHTOK_HORIZON_MAX == LIFETIME_MAX + 2 * LEEWAY_MAX + SLACK,
+_Static_assert(AUTHTOK_HORIZON_MAX == LIFETIME_MAX + 3 * LEEWAY_MAX + SLACK,
     "no engine's horizon is longer");
 
 /* 1 to max printable ASCII bytes, none of them in without. */
@@ -221,7 +221,7 @@ int64_t
 authtok_horizon(const struct authtok *engine)
 {
 	return engine != NULL ? engine->lifetime + engine->expiry_leeway +
-		engine->clock_leeway + SLACK
+		2 * engine->clock_leeway + SLACK
 			      : 0;
 }
 

@@ -265,11 +265,13 @@ check_times(const struct authtok *engine, const struct at_said *said,
 	const int64_t now = authtok_now(engine);
 
 	/* A clock out of its mind must not overflow the sums. */
+	if (now < 0)
+		return AUTHTOK_EEARLY;
 	if (now > AT_JSON_INT_MAX ||
 	    now >= said->expires_at + engine->expiry_leeway ||
 	    now - said->issued_at >= engine->max_age)
 		return AUTHTOK_EEXPIRED;
-	if (now < 0 || not_before > now + engine->clock_leeway ||
+	if (not_before > now + engine->clock_leeway ||
 	    said->issued_at > now + engine->clock_leeway)
 		return AUTHTOK_EEARLY;
 	return AUTHTOK_OK;

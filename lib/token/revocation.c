@@ -51,6 +51,7 @@ struct authtok_revocations {
 
 	pthread_mutex_t pull; /* one pulls */
 	int64_t cursor;
+	int64_t pulled_at;
 	_Atomic(int64_t) horizon;
 };
 
@@ -376,9 +377,14 @@ at_revocations_horizon(const struct authtok_revocations *set)
 }
 
 void
-at_revocations_pull_begin(struct authtok_revocations *set, int64_t *ret_cursor)
+at_revocations_pull_begin(struct authtok_revocations *set,
+    const struct authtok *engine, int64_t *ret_now, int64_t *ret_cursor)
 {
 	pthread_mutex_lock(&set->pull);
+	*ret_now = authtok_now(engine);
+	if (*ret_now < set->pulled_at)
+		set->cursor = 0;
+	set->pulled_at = *ret_now;
 	*ret_cursor = set->cursor;
 }
 

@@ -27,10 +27,11 @@ int64_t at_revocations_horizon(const struct authtok_revocations *set);
 
 /*
  * One pull from a store at a time: begin waits for the one under way and tells
- * where it came to, end says how far this one came.
+ * where it came to, end says how far this one came. When the clock went back
+ * since, what was taken for over may not be: begin tells the beginning.
  */
-void at_revocations_pull_begin(
-    struct authtok_revocations *set, int64_t *ret_cursor);
+void at_revocations_pull_begin(struct authtok_revocations *set,
+    const struct authtok *engine, int64_t *ret_now, int64_t *ret_cursor);
 void at_revocations_pull_end(struct authtok_revocations *set, int64_t cursor);
 
 #endif

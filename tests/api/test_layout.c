@@ -11,20 +11,22 @@
 
 START_TEST(vtable_is_pinned_to_its_version)
 {
-	ck_assert_uint_eq(AUTHTOK_STORE_VERSION, 3);
+	ck_assert_uint_eq(AUTHTOK_STORE_VERSION, 4);
 	ck_assert_uint_eq(
-	    sizeof(struct authtok_store_ops), 23 * sizeof(void *));
+	    sizeof(struct authtok_store_ops), 24 * sizeof(void *));
 	ck_assert_uint_eq(offsetof(struct authtok_store_ops, version), 0);
 	ck_assert_uint_eq(
 	    offsetof(struct authtok_store_ops, close), sizeof(void *));
 	ck_assert_uint_eq(offsetof(struct authtok_store_ops, session_update),
 	    11 * sizeof(void *));
+	ck_assert_uint_eq(offsetof(struct authtok_store_ops, session_change),
+	    12 * sizeof(void *));
 	ck_assert_uint_eq(
-	    offsetof(struct authtok_store_ops, purge), 17 * sizeof(void *));
+	    offsetof(struct authtok_store_ops, purge), 18 * sizeof(void *));
 	ck_assert_uint_eq(offsetof(struct authtok_store_ops, audit_append),
-	    18 * sizeof(void *));
+	    19 * sizeof(void *));
 	ck_assert_uint_eq(
-	    offsetof(struct authtok_store_ops, explain), 22 * sizeof(void *));
+	    offsetof(struct authtok_store_ops, explain), 23 * sizeof(void *));
 }
 END_TEST
 
@@ -36,6 +38,7 @@ START_TEST(records_are_pinned_to_their_version)
 	ck_assert_uint_eq(sizeof(struct authtok_revocation), 56);
 	ck_assert_uint_eq(sizeof(struct authtok_audit_record), 296);
 	ck_assert_uint_eq(sizeof(struct authtok_act), 48);
+	ck_assert_uint_eq(sizeof(struct authtok_change), 24);
 }
 END_TEST
 

@@ -43,18 +43,36 @@ now(void *arg)
 	return atomic_load(&the_time);
 }
 
+struct forgetting {
+	authtok_decide *decide;
+	void *arg;
+};
+
 /* What a power cut right after the answer would do to it. */
 static enum authtok_err
-forget_some(void *ctx, const struct authtok_session *next, uint32_t gen,
-    uint32_t branch, bool durable, const struct authtok_act *act)
+decide_and_forget(void *arg, struct authtok_change *change)
 {
-	unsigned n = atomic_fetch_add(&w.updates, 1);
+	const struct forgetting *f = arg;
+	enum authtok_err err = f->decide(f->arg, change);
+	unsigned n;
 
-	if (!durable && atomic_load(&w.forgetful) &&
+	if (err != AUTHTOK_OK || change->next == NULL)
+		return err;
+	n = atomic_fetch_add(&w.updates, 1);
+	if (!change->durable && atomic_load(&w.forgetful) &&
 	    n * 2654435761u % FORGET_ONE == 0)
-		return AUTHTOK_OK;
-	return w.sqlite->ops->session_update(
-	    ctx, next, gen, branch, durable, act);
+		change->next = NULL;
+	return AUTHTOK_OK;
+}
+
+static enum authtok_err
+forget_some(void *ctx, const uint8_t *sid, struct authtok_session *ret_session,
+    struct authtok_owner *ret_owner, authtok_decide *decide, void *arg)
+{
+	struct forgetting f = { decide, arg };
+
+	return w.sqlite->ops->session_change(
+	    ctx, sid, ret_session, ret_owner, decide_and_forget, &f);
 }
 
 static void
@@ -111,7 +129,7 @@ open_world(void)
 	    authtok_store_sqlite(w.path, &w.sqlite, NULL, 0), AUTHTOK_OK);
 	make_user();
 	w.ops = *w.sqlite->ops;
-	w.ops.session_update = forget_some;
+	w.ops.session_change = forget_some;
 	w.store.ops = &w.ops;
 	w.store.ctx = w.sqlite->ctx;
 	config.max_per_user = 0;

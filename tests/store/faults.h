@@ -16,6 +16,7 @@ struct fault {
 /* Lists end with what == NULL. */
 extern const struct fault user_faults[];
 extern const struct fault session_faults[];
+extern const struct fault change_faults[];
 extern const struct fault small_faults[];
 extern const struct fault audit_faults[];
 extern const struct fault race_faults[];
@@ -25,5 +26,7 @@ extern const struct authtok_store_ops *right;
 
 /* Begin anew what race faults wait for; before each store. */
 void race_faults_reset(void);
+/* Two threads leave here together, later ones do not stop. */
+void race_faults_meet(void);
 
 #endif

@@ -25,9 +25,8 @@ race_faults_reset(void)
 	meeting.between = 0;
 }
 
-/* The first two threads leave together, later ones do not stop. */
-static void
-meet(void)
+void
+race_faults_meet(void)
 {
 	pthread_mutex_lock(&meeting.mutex);
 	meeting.here++;
@@ -68,7 +67,7 @@ update_check_then_write(void *ctx, const struct authtok_session *next,
 	if (right->session_find(ctx, next->sid, &s, &owner) != AUTHTOK_OK ||
 	    s.revoked_at != 0 || s.gen != gen || s.branch != branch)
 		return AUTHTOK_ECHANGED;
-	meet();
+	race_faults_meet();
 	return overwrite(ctx, next, durable, act);
 }
 
@@ -230,7 +229,7 @@ read_then_meet(void *ctx, const struct authtok_act *act, struct stale *stale)
 		after = last.seq;
 		memcpy(stale->mac, last.mac, sizeof(stale->mac));
 	}
-	meet();
+	race_faults_meet();
 	other.chain = chain_stale;
 	other.chain_arg = stale;
 	return other;
@@ -266,7 +265,7 @@ revoke_asks_first(void *ctx, const uint8_t *sid, const struct authtok_act *act)
 
 	if (err || s.revoked_at != 0)
 		return err;
-	meet();
+	race_faults_meet();
 	other.record = NULL;
 	err = right->session_revoke(ctx, sid, &other);
 	return err ? err : right->audit_append(ctx, act);

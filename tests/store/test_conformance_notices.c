@@ -96,6 +96,7 @@ put_wrong(const struct fault *fault)
 	PUT(session_create);
 	PUT(session_find);
 	PUT(session_update);
+	PUT(session_change);
 	PUT(session_list);
 	PUT(session_revoke);
 	PUT(session_revoke_user);
@@ -142,6 +143,12 @@ END_TEST
 START_TEST(notices_on_sessions)
 {
 	must_notice(&session_faults[_i]);
+}
+END_TEST
+
+START_TEST(notices_on_changes)
+{
+	must_notice(&change_faults[_i]);
 }
 END_TEST
 
@@ -267,6 +274,8 @@ main(void)
 	tcase_add_loop_test(cases, notices_on_users, 0, length(user_faults));
 	tcase_add_loop_test(
 	    cases, notices_on_sessions, 0, length(session_faults));
+	tcase_add_loop_test(
+	    cases, notices_on_changes, 0, length(change_faults));
 	tcase_add_loop_test(
 	    cases, notices_small_things, 0, length(small_faults));
 	tcase_add_loop_test(cases, notices_in_the_log, 0, length(audit_faults));

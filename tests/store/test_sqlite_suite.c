@@ -2,6 +2,7 @@
  * The suite for backends over SQLite, with a second handle on the database.
  */
 #include "sqlite_util.h"
+#include "via_change.h"
 
 #include <authtok/conformance.h>
 
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 static struct scratch scratch;
+static bool changing; /* session_update by way of session_change */
 
 static void
 setup(void)
@@ -23,18 +25,22 @@ teardown(void)
 }
 
 static struct authtok_store *
-suite_open(void *arg)
+suite_again(void *arg)
 {
+	struct authtok_store *store;
+
 	(void)arg;
-	unlink(scratch.path);
-	return must_open(scratch.path, AT_SQLITE_BUSY_MS);
+	store = must_open(scratch.path, AT_SQLITE_BUSY_MS);
+	if (changing)
+		via_change(store);
+	return store;
 }
 
 static struct authtok_store *
-suite_again(void *arg)
+suite_open(void *arg)
 {
-	(void)arg;
-	return must_open(scratch.path, AT_SQLITE_BUSY_MS);
+	unlink(scratch.path);
+	return suite_again(arg);
 }
 
 static struct authtok_store *
@@ -51,7 +57,8 @@ suite_report(void *arg, const char *name, const char *what)
 	fprintf(stderr, "%s: %s\n", name, what);
 }
 
-START_TEST(test_conformance)
+static void
+run_case(int i)
 {
 	struct authtok_conformance suite = AUTHTOK_CONFORMANCE_INIT;
 
@@ -60,8 +67,20 @@ START_TEST(test_conformance)
 	suite.reopen = suite_reopen;
 	suite.report = suite_report;
 	suite.rounds = 50; /* durable ones wait for the disk */
-	ck_assert_msg(authtok_conformance_run(&suite, (size_t)_i) == 0, "%s",
-	    authtok_conformance_name((size_t)_i));
+	ck_assert_msg(authtok_conformance_run(&suite, (size_t)i) == 0, "%s",
+	    authtok_conformance_name((size_t)i));
+}
+
+START_TEST(test_conformance)
+{
+	run_case(_i);
+}
+END_TEST
+
+START_TEST(test_conformance_of_changes)
+{
+	changing = true;
+	run_case(_i);
 }
 END_TEST
 
@@ -77,6 +96,8 @@ main(void)
 	tcase_set_timeout(tc, 240);
 	tcase_add_loop_test(
 	    tc, test_conformance, 0, (int)authtok_conformance_count());
+	tcase_add_loop_test(tc, test_conformance_of_changes, 0,
+	    (int)authtok_conformance_count());
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -224,6 +224,28 @@ faulty_audit_base(void *ctx, int64_t *ret_seq, uint8_t ret_mac[AUTHTOK_MAC_LEN])
 	return w->memory->ops->audit_base(w->memory->ctx, ret_seq, ret_mac);
 }
 
+/* As a store may: decide is asked twice, and only the last time counts. */
+static enum authtok_err
+faulty_change(void *ctx, const uint8_t *sid,
+    struct authtok_session *ret_session, struct authtok_owner *ret_owner,
+    authtok_decide *decide, void *arg)
+{
+	struct authtok_change change;
+	enum authtok_err err;
+
+	err = faulty_find(ctx, sid, ret_session, ret_owner);
+	if (err != AUTHTOK_OK)
+		return err;
+	for (int i = 0; i < 2; i++) {
+		memset(&change, 0, sizeof(change));
+		err = decide(arg, &change);
+	}
+	if (err != AUTHTOK_OK || change.next == NULL)
+		return err;
+	return faulty_update(ctx, change.next, ret_session->gen,
+	    ret_session->branch, change.durable, change.act);
+}
+
 /* The service is given nothing else to call. */
 static const struct authtok_store_ops faulty_ops = {
 	.version = AUTHTOK_STORE_VERSION,
@@ -242,6 +264,19 @@ static const struct authtok_store_ops faulty_ops = {
 	.audit_list = faulty_audit_list,
 	.audit_base = faulty_audit_base,
 };
+
+bool world_one_step;
+
+static const struct authtok_store_ops *
+ops_of_world(void)
+{
+	static struct authtok_store_ops ops;
+
+	ops = faulty_ops;
+	if (world_one_step)
+		ops.session_change = faulty_change;
+	return &ops;
+}
 
 static void
 make_keys(struct world *w)
@@ -303,7 +338,7 @@ world_open(struct world *w, const struct authtok_sessions_config *config)
 	make_user(w);
 	w->faulty = calloc(1, sizeof(*w->faulty));
 	ck_assert_ptr_nonnull(w->faulty);
-	w->faulty->ops = &faulty_ops;
+	w->faulty->ops = ops_of_world();
 	w->faulty->ctx = w;
 	ck_assert_int_eq(
 	    authtok_sessions_new(config != NULL ? config : &defaults, w->engine,

@@ -63,6 +63,9 @@ struct world {
 	unsigned last_max_live;
 };
 
+/* The store of the next world offers session_change. */
+extern bool world_one_step;
+
 /* config NULL: the defaults. */
 void world_open(
     struct world *world, const struct authtok_sessions_config *config);

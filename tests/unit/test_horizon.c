@@ -9,7 +9,7 @@
 #include "session_ends.h"
 
 #define LEEWAY  30 /* of the clocks, by default */
-#define HORIZON (3600 + LEEWAY + 5)
+#define HORIZON (3600 + 2 * LEEWAY + 5)
 #define CROWD   5000
 
 static struct ends e;
@@ -81,9 +81,9 @@ START_TEST(a_horizon_is_of_the_settings)
 {
 	struct authtok *engine = ends_engine(&e, NULL, 900);
 
-	ck_assert_int_eq(authtok_horizon(engine), 900 + LEEWAY + 5);
+	ck_assert_int_eq(authtok_horizon(engine), 900 + 2 * LEEWAY + 5);
 	ck_assert_int_eq(authtok_horizon(w->engine), HORIZON);
-	ck_assert_int_eq(AUTHTOK_HORIZON_MAX, 86400 + 300 + 300 + 5);
+	ck_assert_int_eq(AUTHTOK_HORIZON_MAX, 86400 + 300 + 2 * 300 + 5);
 	authtok_free(engine);
 }
 END_TEST
@@ -123,7 +123,7 @@ START_TEST(a_start_reads_one_lifetime)
 	ck_assert_uint_eq(pulled(3600), 0);
 	/* the store has it still: it does not know who reads */
 	ck_assert_uint_eq(pulled(86400), 1);
-	w->now = WORLD_START + 86400 + LEEWAY + 5;
+	w->now = WORLD_START + 86400 + 2 * LEEWAY + 5;
 	ck_assert_uint_eq(pulled(86400), 0);
 }
 END_TEST
@@ -139,13 +139,15 @@ START_TEST(what_is_over_makes_room)
 }
 END_TEST
 
-/* The token of a clock that was ahead by as much as is allowed. */
+/* The clock of who issued was ahead, that of who revokes is behind, both by as
+ * much as is allowed. */
 START_TEST(the_last_token_is_outlived)
 {
 	w->now = WORLD_START + LEEWAY;
 	world_sign_in(w, &mine);
 	w->now = WORLD_START;
 	ck_assert_int_eq(verify(w->engine), AUTHTOK_OK);
+	w->now = WORLD_START - LEEWAY;
 	revoke_mine();
 	for (int64_t left = 3; left > 0; left--) {
 		w->now = WORLD_START + LEEWAY + 3600 - left;
@@ -184,6 +186,37 @@ START_TEST(a_longer_lifetime_reads_all_again)
 	    authtok_revocations_pull(longer, w->memory), AUTHTOK_OK);
 	ck_assert_int_eq(verify(longer), AUTHTOK_EREVOKED);
 	authtok_free(longer);
+}
+END_TEST
+
+/* A clock that was ahead for a while makes nothing forgotten. */
+START_TEST(a_clock_that_goes_back_reads_all_again)
+{
+	struct authtok_tokens others[3];
+	struct authtok_revocations *set;
+	struct authtok *engine;
+
+	for (int i = 0; i < 3; i++)
+		world_sign_in(w, &others[i]);
+	revoke_mine();
+	for (int i = 0; i < 3; i++) {
+		w->now += 20;
+		ck_assert_int_eq(authtok_session_revoke(w->sessions, w->user.id,
+				     others[i].sid, NULL),
+		    AUTHTOK_OK);
+	}
+	ck_assert_int_eq(authtok_revocations_new(&set), AUTHTOK_OK);
+	engine = ends_engine(&e, set, 3600);
+	w->now = WORLD_START + 10 * HORIZON;
+	ck_assert_int_eq(
+	    authtok_revocations_pull(engine, w->memory), AUTHTOK_OK);
+	ck_assert_uint_eq(authtok_revocations_count(set), 0);
+	w->now = WORLD_START + 60;
+	ck_assert_int_eq(
+	    authtok_revocations_pull(engine, w->memory), AUTHTOK_OK);
+	ck_assert_int_eq(verify(engine), AUTHTOK_EREVOKED);
+	authtok_free(engine);
+	authtok_revocations_free(set);
 }
 END_TEST
 
@@ -226,6 +259,7 @@ main(void)
 	tcase_add_test(tc, what_is_over_makes_room);
 	tcase_add_test(tc, the_last_token_is_outlived);
 	tcase_add_test(tc, a_longer_lifetime_reads_all_again);
+	tcase_add_test(tc, a_clock_that_goes_back_reads_all_again);
 	tcase_add_test(tc, a_set_remembers_for_all_its_engines);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

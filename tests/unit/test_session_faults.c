@@ -264,8 +264,8 @@ add_faults(Suite *suite)
 	suite_add_tcase(suite, tc);
 }
 
-int
-main(void)
+static int
+run(void)
 {
 	Suite *suite = suite_create("session faults");
 	TCase *tc = tcase_create("races");
@@ -284,5 +284,15 @@ main(void)
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	return failed;
+}
+
+int
+main(void)
+{
+	int failed = run();
+
+	world_one_step = true;
+	failed += run();
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
