@@ -6,6 +6,7 @@
 #include "client.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -195,12 +196,72 @@ START_TEST(a_restart_and_a_reload_forget_nothing)
 }
 END_TEST
 
+/* Ask until a token is too old, or until it is not. */
+static void
+await_expired(const struct authd *d, const struct pair *p, bool expired)
+{
+	const struct timespec nap = { .tv_nsec = 5000000 };
+	struct answer a;
+
+	for (get(&a, d, USER, p->access);
+	     (strstr(a.body, "expired") != NULL) != expired;
+	     get(&a, d, USER, p->access)) {
+		if (!expired)
+			has_status(&a, 401);
+		nanosleep(&nap, NULL);
+	}
+	has_status(&a, 401);
+}
+
+static void
+make_revocations_old(const struct authd *d)
+{
+	sqlite3 *db;
+	char path[256];
+
+	authd_path(d, "authd.db", path, sizeof(path));
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(
+	    sqlite3_exec(
+		db, "UPDATE revocations SET at = at - 1000", NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/*
+ * A start with a short lifetime does not read what is over by that; then the
+ * lifetime is made longer, and old tokens are not too old any more.
+ */
+START_TEST(a_longer_lifetime_makes_no_token_good_again)
+{
+	struct authd d;
+	struct pair p;
+
+	authd_make(&d, "");
+	authd_start(&d);
+	sign_up(&d, "flo");
+	sign_in(&d, "flo", &p);
+	post(&d, "/api/auth/signout", p.access, "{}");
+	authd_stop(&d);
+	make_revocations_old(&d);
+	authd_configure(&d, "\"jwtExpiration\": 1, \"clockLeeway\": 0");
+	authd_start(&d);
+	await_expired(&d, &p, true);
+	authd_configure(&d, "");
+	ck_assert_int_eq(kill(d.pid, SIGHUP), 0);
+	await_expired(&d, &p, false); /* and never a 200 */
+	is_dead(&d, &p);
+	authd_remove(&d);
+}
+END_TEST
+
 int
 main(void)
 {
 	const TTest *const tests[] = { the_next_request_is_refused,
 		another_process_hears_of_it, acts_of_authctl_are_heard_of,
-		a_restart_and_a_reload_forget_nothing, NULL };
+		a_restart_and_a_reload_forget_nothing,
+		a_longer_lifetime_makes_no_token_good_again, NULL };
 
 	return run_tests("revocation", setup, teardown, tests);
 }
