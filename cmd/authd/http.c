@@ -21,8 +21,8 @@
 #define REQUEST_TIMEOUT_TEXT "5000"
 #define LINGER_MS            500
 /* what the library says of a head that ends too early, or has a control */
-#define UNFINISHED           "Malformed message"
-#define BUFFER_ALIGN         16 /* what malloc gives at least */
+#define UNFINISHED   "Malformed message"
+#define BUFFER_ALIGN 16 /* what malloc gives at least */
 
 /* What we remember of each of the library's threads. */
 struct worker {
@@ -233,11 +233,14 @@ exchange_init(struct exchange *ex, struct mg_connection *conn)
 	ex->head.query = info->query_string;
 	ex->head.version = info->http_version;
 	ex->head.count = (size_t)info->num_headers;
+	ex->head.lengths = 0;
 	for (size_t i = 0; i < ex->head.count; i++) {
-		ex->head.fields[i].name = info->http_headers[i].name;
-		ex->head.fields[i].value = info->http_headers[i].value;
-		ex->head.fields[i].name_len =
-		    strlen(info->http_headers[i].name);
+		struct http_field *field = &ex->head.fields[i];
+
+		field->name = info->http_headers[i].name;
+		field->value = info->http_headers[i].value;
+		field->name_len = strlen(field->name);
+		ex->head.lengths |= http_length_bit(field->name_len);
 	}
 }
 

@@ -50,6 +50,8 @@ http_head_field(
 	const char *value = NULL;
 	size_t count = 0, len = strlen(name);
 
+	if ((head->lengths & http_length_bit(len)) == 0)
+		goto out;
 	for (size_t i = 0; i < head->count; i++) {
 		if (head->fields[i].name_len != len ||
 		    strcasecmp(head->fields[i].name, name) != 0)
@@ -57,6 +59,7 @@ http_head_field(
 		if (count++ == 0)
 			value = head->fields[i].value;
 	}
+out:
 	if (ret_count != NULL)
 		*ret_count = count;
 	return value;

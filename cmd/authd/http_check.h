@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define HTTP_FIELDS_MAX 64 /* as many as the library keeps */
 
@@ -27,8 +28,15 @@ struct http_head {
 	const char *query;   /* what followed the '?', or NULL */
 	const char *version; /* "1.1" */
 	size_t count;
+	uint64_t lengths; /* http_length_bit of each name: most are not there */
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
+
+static inline uint64_t
+http_length_bit(size_t name_len)
+{
+	return UINT64_C(1) << (name_len & 63);
+}
 
 /* 0 if the head is fine, else the status to refuse it with. */
 int http_check_head(const struct http_head *head);

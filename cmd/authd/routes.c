@@ -225,18 +225,23 @@ ms_text(char *memory, size_t size, int64_t ns)
 	return number_text(memory, size, tenth / 10, tenths[tenth % 10]);
 }
 
+static bool
+begins_token(const char *segment)
+{
+	return strncmp(segment, "eyJ", 3) == 0 ||
+	    strncmp(segment, "art1_", 5) == 0;
+}
+
 /* A token that somebody put into the path does not come into the log. */
 static const char *
 path_without_token(const char *path, char *buf, size_t size)
 {
-	const char *at = strstr(path, "/art1_");
-
-	if (at == NULL)
-		at = strstr(path, "/eyJ");
-	if (at == NULL)
-		return path;
-	snprintf(buf, size, "%.*s/(token)", (int)(at - path), path);
-	return buf;
+	for (size_t i = 0; path[i] != '\0'; i++)
+		if (path[i] == '/' && begins_token(path + i + 1)) {
+			snprintf(buf, size, "%.*s/(token)", (int)i, path);
+			return buf;
+		}
+	return path;
 }
 
 static void

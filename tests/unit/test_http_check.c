@@ -54,6 +54,8 @@ check_head(const char *host, const char *name)
 	head.version = PUT("1.1\0\n");
 	head.fields[0] = field("Host", host);
 	head.fields[1] = field(name, "1");
+	for (size_t i = 0; i < head.count; i++)
+		head.lengths |= http_length_bit(head.fields[i].name_len);
 	/* the last line end, and the empty line */
 	used--;
 	PUT("\0\r");
