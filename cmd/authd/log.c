@@ -4,6 +4,7 @@
  */
 #include "authd/log.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 #define LOG_LINE_MAX  2048
 #define LOG_VALUE_MAX 256 /* bytes of a value that are shown */
+
+_Static_assert(LOG_LINE_MAX <= PIPE_BUF, "a line fits into a log_buffer");
 
 /* The second is made once by each thread that logs in it. */
 static void

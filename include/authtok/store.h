@@ -255,7 +255,8 @@ struct authtok_store_ops {
 	/*
 	 * Find, decide and update in one step, so that nobody comes between: for
 	 * stores where that is less work than the two calls. NULL: it is not,
-	 * and callers use session_find and session_update. Fails as they do, or
+	 * and callers use session_find and session_update; who wraps these wraps
+	 * this one too, or clears it. Fails as they do, or
 	 * as decide does; then the results may have been written.
 	 */
 	enum authtok_err (*session_change)(void *ctx, const uint8_t *sid,

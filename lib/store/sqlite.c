@@ -24,7 +24,8 @@ close_writer(struct at_sqlite *db)
 {
 	sqlite3 *writer = db->writer_conn.db;
 
-	if (writer != NULL && (db->checkpointer.lost || !at_sync_settle(db)))
+	if (writer != NULL &&
+	    (atomic_load(&db->sync.lost) || !at_sync_settle(db)))
 		(void)sqlite3_db_config(
 		    writer, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	else if (writer != NULL)

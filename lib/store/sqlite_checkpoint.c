@@ -91,10 +91,7 @@ sync_early(struct at_sqlite *db)
 
 	if (at_sync_database(&db->checkpointer.conn, &error))
 		return true;
-	at_fault_errno(db,
-	    "the database cannot be written to the disk, the log stays until"
-	    " the program begins anew",
-	    error);
+	at_sync_say_lost(db, error);
 	return false;
 }
 
@@ -104,11 +101,12 @@ sync_early(struct at_sqlite *db)
  * reader that stays sees to that.
  */
 static void
-keep_log(struct at_checkpointer *c)
+keep_log(struct at_sqlite *db)
 {
+	struct at_checkpointer *c = &db->checkpointer;
 	int64_t any;
 
-	c->lost = true;
+	atomic_store(&db->sync.lost, true);
 	(void)at_conn_exec(&c->conn, "BEGIN");
 	(void)at_conn_int(&c->conn, "SELECT count(*) FROM sqlite_schema", &any);
 }
@@ -126,7 +124,7 @@ finish(struct at_sqlite *db, struct extent *extent)
 	if (checkpoint(db, SQLITE_CHECKPOINT_RESTART, extent) == SQLITE_OK)
 		extent->log = 0;
 	else if (!sync_early(db))
-		keep_log(&db->checkpointer);
+		keep_log(db);
 	at_pool_put(&db->writer, writer);
 }
 
@@ -167,7 +165,7 @@ copy_log(struct at_sqlite *db)
 		if (fresh == 0 && extent.copied < extent.log)
 			return extent.log;
 		if (!sync_early(db)) {
-			keep_log(&db->checkpointer);
+			keep_log(db);
 			return extent.log;
 		}
 		if (fresh <= AT_SQLITE_LOG_REST &&
@@ -200,7 +198,8 @@ checkpointer(void *arg)
 		if (log != 0 && log < wanted)
 			log = wanted;
 		/* a shorter log resets this: see_commit */
-		atomic_store(&c->wake_at, c->lost ? NEVER : log + STEP);
+		atomic_store(&c->wake_at,
+		    atomic_load(&db->sync.lost) ? NEVER : log + STEP);
 		c->busy = false;
 		pthread_cond_broadcast(&c->idle);
 	}

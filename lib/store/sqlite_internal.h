@@ -68,6 +68,7 @@ struct at_job {
 	struct at_waiter *waiter;
 	bool done;      /* by somebody else */
 	bool statement; /* op is one statement, and needs no transaction */
+	bool reads;     /* op reads first, may write nothing, may run twice */
 	at_op *op;
 	void *arg;
 	enum authtok_err err;
@@ -94,6 +95,7 @@ void at_pool_put(struct at_pool *pool, void *item);
 
 enum at_stmt {
 	AT_STMT_BEGIN,
+	AT_STMT_BEGIN_READ,
 	AT_STMT_COMMIT,
 	AT_STMT_ROLLBACK,
 	AT_STMT_SAVEPOINT,
@@ -152,7 +154,6 @@ struct at_checkpointer {
 	struct at_conn conn;
 	pthread_t thread;
 	bool started;
-	bool lost; /* what was copied is not on the disk; the thread's */
 	int seen;  /* frames after the last commit; the writer's */
 	atomic_int wake_at; /* frames */
 	pthread_mutex_t lock;
@@ -168,6 +169,9 @@ struct at_checkpointer {
 struct at_sync {
 	int fd; /* the log */
 	_Atomic uint64_t tickets;
+	/* what was copied into the database is not on the disk: the log must
+	 * stay until all have closed the database */
+	atomic_bool lost;
 	pthread_mutex_t lock;
 	/* guarded by lock */
 	pthread_cond_t over;
@@ -272,8 +276,12 @@ void at_sqlite_explain(void *ctx, char *buf, size_t size);
  * thread while the caller waits; it runs once at most.
  */
 enum authtok_err at_sqlite_write(struct at_sqlite *db, at_op *op, void *arg);
-/* The same, on stable storage only if *durable, which op may set. */
-enum authtok_err at_sqlite_write_if(
+/*
+ * The same of an op that reads first and may write nothing, and that may be run
+ * twice: then it does not need the lock that other processes may have. On stable
+ * storage only if *durable, which op may set.
+ */
+enum authtok_err at_sqlite_read_and_write(
     struct at_sqlite *db, at_op *op, void *arg, const bool *durable);
 /*
  * The same of an op that is one statement, a read or a write. A write need not
@@ -296,6 +304,8 @@ enum authtok_err at_sync_open(struct at_sqlite *db, const struct at_why *why);
 
 /* The database itself, of which a checkpoint may have copied a part. */
 bool at_sync_database(struct at_conn *conn, int *ret_errno);
+/* For people, when that failed. */
+void at_sync_say_lost(struct at_sqlite *db, int error);
 /* A wait that SQLite did has failed: the log may have a gap. */
 void at_sync_break(struct at_sqlite *db);
 /* Whether the log may have a gap: then it is not to be copied as it is. */

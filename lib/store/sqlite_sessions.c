@@ -471,9 +471,10 @@ at_sqlite_session_change(void *ctx, const uint8_t *sid,
 		.arg = arg,
 	};
 	enum authtok_err err =
-	    at_sqlite_write_if(ctx, change, &args, &args.durable);
+	    at_sqlite_read_and_write(ctx, change, &args, &args.durable);
 
-	if (err == AUTHTOK_EBUSY || err == AUTHTOK_ESTORE)
+	/* a change may have been committed, and failed to reach the disk */
+	if (!args.changes && (err == AUTHTOK_EBUSY || err == AUTHTOK_ESTORE))
 		err = decide_beside(ctx, &args, err);
 	return err;
 }

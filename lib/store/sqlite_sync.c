@@ -53,6 +53,15 @@ at_sync_database(struct at_conn *conn, int *ret_errno)
 	return false;
 }
 
+void
+at_sync_say_lost(struct at_sqlite *db, int error)
+{
+	at_fault_errno(db,
+	    "the database cannot be written to the disk, the log stays until"
+	    " the program begins anew",
+	    error);
+}
+
 /*
  * A log that was left behind may have a gap of which only those knew who are
  * gone. It is copied now, and our first write begins it anew. When somebody else
@@ -62,13 +71,15 @@ at_sync_database(struct at_conn *conn, int *ret_errno)
 static bool
 copy_inherited(struct at_sqlite *db)
 {
-	int log = -1, copied = -1, ignored;
+	int log = -1, copied = -1, error;
 	int rc = sqlite3_wal_checkpoint_v2(
 	    db->writer_conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &copied);
 
 	db->sync.broken = rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY;
-	return copied <= 0 || copied == log ||
-	    at_sync_database(&db->writer_conn, &ignored);
+	if (copied > 0 && copied < log &&
+	    !at_sync_database(&db->writer_conn, &error))
+		atomic_store(&db->sync.lost, true);
+	return !atomic_load(&db->sync.lost);
 }
 
 /*
@@ -172,8 +183,10 @@ static bool
 begin_log_anew(struct at_sqlite *db)
 {
 	struct at_conn *writer;
-	int rc = SQLITE_IOERR;
+	int rc = SQLITE_IOERR, error;
 
+	if (atomic_load(&db->sync.lost))
+		return false;
 	at_checkpointer_wait(db);
 	writer = at_pool_get(&db->writer, db->busy_ms);
 	if (writer == NULL) {
@@ -186,6 +199,11 @@ begin_log_anew(struct at_sqlite *db)
 		rc = sqlite3_wal_checkpoint_v2(
 		    writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 		at_fault_note(db, writer);
+		/* a reader stays, and a part was copied */
+		if (rc != SQLITE_OK && !at_sync_database(writer, &error)) {
+			atomic_store(&db->sync.lost, true);
+			at_sync_say_lost(db, error);
+		}
 	}
 	sqlite3_busy_timeout(writer->db, db->busy_ms);
 	at_pool_put(&db->writer, writer);

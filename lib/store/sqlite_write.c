@@ -17,11 +17,10 @@ roll_back(struct at_conn *conn)
 }
 
 static enum authtok_err
-transact(struct at_sqlite *db, struct at_conn *conn, at_op *op, void *arg)
+transact_from(struct at_sqlite *db, struct at_conn *conn, enum at_stmt begin,
+    at_op *op, void *arg)
 {
-	/* IMMEDIATE: a transaction that begins by reading and writes later
-	 * gets BUSY_SNAPSHOT, which no busy timeout cures */
-	enum authtok_err err = at_conn_err(at_conn_run(conn, AT_STMT_BEGIN));
+	enum authtok_err err = at_conn_err(at_conn_run(conn, begin));
 
 	if (err == AUTHTOK_OK)
 		err = op(conn, arg);
@@ -31,6 +30,14 @@ transact(struct at_sqlite *db, struct at_conn *conn, at_op *op, void *arg)
 	at_fault_note(db, conn);
 	roll_back(conn);
 	return err;
+}
+
+static enum authtok_err
+transact(struct at_sqlite *db, struct at_conn *conn, at_op *op, void *arg)
+{
+	/* IMMEDIATE: a transaction that begins by reading and writes later
+	 * gets BUSY_SNAPSHOT, which no busy timeout cures */
+	return transact_from(db, conn, AT_STMT_BEGIN, op, arg);
 }
 
 /* Who hears that there is no such row takes it for ended, and says so. */
@@ -54,7 +61,14 @@ carry_out_alone(struct at_sqlite *db, struct at_conn *conn, struct at_job *job)
 	if (job->statement) {
 		job->err = job->op(conn, job->arg);
 		at_fault_note(db, conn);
-	} else
+		return;
+	}
+	/* nobody else of this process writes, so that to write after reading
+	 * fails only for what another one does; then all begins again */
+	if (job->reads)
+		job->err = transact_from(
+		    db, conn, AT_STMT_BEGIN_READ, job->op, job->arg);
+	if (!job->reads || job->err == AUTHTOK_EBUSY)
 		job->err = transact(db, conn, job->op, job->arg);
 }
 
@@ -159,26 +173,34 @@ run(struct at_sqlite *db, struct at_job *job)
 	at_pool_done(job->next);
 }
 
-enum authtok_err
-at_sqlite_write_if(
-    struct at_sqlite *db, at_op *op, void *arg, const bool *durable)
+static enum authtok_err
+run_and_sync(struct at_sqlite *db, struct at_job *job, const bool *durable)
 {
-	struct at_job job = { .op = op, .arg = arg };
 	enum authtok_err err = AUTHTOK_OK;
 
-	run(db, &job);
+	run(db, job);
 	/* also when it changed nothing: what it found may be on its way */
-	if (*durable && says_done(job.err))
-		err = at_sync_wait(db, job.ticket);
-	return err == AUTHTOK_OK ? job.err : err;
+	if (*durable && says_done(job->err))
+		err = at_sync_wait(db, job->ticket);
+	return err == AUTHTOK_OK ? job->err : err;
 }
 
 enum authtok_err
 at_sqlite_write(struct at_sqlite *db, at_op *op, void *arg)
 {
 	static const bool durable = true;
+	struct at_job job = { .op = op, .arg = arg };
 
-	return at_sqlite_write_if(db, op, arg, &durable);
+	return run_and_sync(db, &job, &durable);
+}
+
+enum authtok_err
+at_sqlite_read_and_write(
+    struct at_sqlite *db, at_op *op, void *arg, const bool *durable)
+{
+	struct at_job job = { .op = op, .arg = arg, .reads = true };
+
+	return run_and_sync(db, &job, durable);
 }
 
 enum authtok_err

@@ -79,16 +79,20 @@ gen_of(void)
 	return got.gen;
 }
 
-/* A retry is answered all the same; a rotation is told to come again. */
+/* A retry is answered, at once; a rotation is told to come again. */
 START_TEST(another_process_holds_the_database)
 {
 	sqlite3 *other = raw_open(scratch.path);
+	struct authtok_store *patient = must_open(scratch.path, 3600000);
 	uint32_t before = session.gen;
 
 	raw_exec(other, "BEGIN IMMEDIATE");
-	ck_assert_int_eq(change(), AUTHTOK_OK);
-	ck_assert_uint_ge(d.calls, 1);
+	ck_assert_int_eq(OP(patient, session_change, session.sid, &d.row,
+			     &d.owner, decide, &d),
+	    AUTHTOK_OK);
+	ck_assert_uint_eq(d.calls, 1);
 	ck_assert_uint_eq(d.row.gen, before);
+	authtok_store_close(patient);
 	d.change = true;
 	ck_assert_int_eq(change(), AUTHTOK_EBUSY);
 	ck_assert_uint_eq(gen_of(), before);
@@ -97,6 +101,30 @@ START_TEST(another_process_holds_the_database)
 	ck_assert_uint_eq(d.calls, 1);
 	ck_assert_uint_eq(gen_of(), before + 1);
 	sqlite3_close(other);
+}
+END_TEST
+
+/* It comes between what is read and what is written. */
+static sqlite3 *between;
+
+static enum authtok_err
+decide_meanwhile(void *arg, struct authtok_change *change)
+{
+	if (d.calls == 0)
+		raw_exec(between, "UPDATE users SET version = version + 1");
+	return decide(arg, change);
+}
+
+START_TEST(another_process_writes_meanwhile)
+{
+	between = raw_open(scratch.path);
+	d.change = true;
+	ck_assert_int_eq(OP(store, session_change, session.sid, &d.row,
+			     &d.owner, decide_meanwhile, &d),
+	    AUTHTOK_OK);
+	ck_assert_uint_eq(d.calls, 2);
+	ck_assert_uint_eq(gen_of(), session.gen + 1);
+	sqlite3_close(between);
 }
 END_TEST
 
@@ -161,6 +189,23 @@ START_TEST(what_must_wait_waits)
 }
 END_TEST
 
+/* It is done, and nobody may take it for another's. */
+START_TEST(what_does_not_reach_the_disk_is_not_decided_again)
+{
+	struct at_sqlite *db = store->ctx;
+	int log = db->sync.fd;
+
+	d.change = true;
+	db->sync.fd = -1;
+	ck_assert_int_eq(OP(store, session_change, session.sid, &d.row,
+			     &d.owner, decide_recorded, &d),
+	    AUTHTOK_ESTORE);
+	db->sync.fd = log;
+	ck_assert_uint_eq(d.calls, 1);
+	ck_assert_uint_eq(gen_of(), session.gen + 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -171,9 +216,11 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, another_process_holds_the_database);
+	tcase_add_test(tc, another_process_writes_meanwhile);
 	tcase_add_test(tc, nothing_can_be_written);
 	tcase_add_test(tc, only_what_must_waits_for_the_disk);
 	tcase_add_loop_test(tc, what_must_wait_waits, 0, 2);
+	tcase_add_test(tc, what_does_not_reach_the_disk_is_not_decided_again);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -765,6 +765,46 @@ revoked_with_log(void)
 }
 
 /*
+ * The log has a gap and cannot be begun anew, since somebody reads; what of it
+ * is copied meanwhile does not reach the disk, as is said once: nobody hears OK
+ * any more, and the log stays.
+ */
+START_TEST(test_lossy_database_behind_a_gap)
+{
+	struct authtok_session session;
+	char why[256];
+	int64_t id = 0;
+	struct authtok_store *store = open_group(&id);
+	sqlite3 *reader = raw_open(scratch.path);
+
+	raw_exec(reader, "BEGIN; SELECT * FROM users");
+	make_session(&session, id, 0);
+	disk.fails = true;
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_ESTORE);
+	disk.fails = false;
+	atomic_store(&disk.lossy, true);
+	make_session(&session, id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_ESTORE);
+	sqlite3_close(reader);
+	for (int i = 0; i < 3; i++) {
+		make_session(&session, id, 2);
+		ck_assert_int_eq(
+		    OP(store, session_revoke, session.sid, &at_noon),
+		    AUTHTOK_ESTORE);
+		ck_assert_int_gt(scratch_size(&scratch, "-wal"), 0);
+	}
+	ck_assert(!atomic_load(&disk.lossy));
+	authtok_store_explain(store, why, sizeof(why));
+	ck_assert_msg(
+	    strstr(why, "database cannot be written") != NULL, "%s", why);
+	authtok_store_close(store);
+	ck_assert_int_gt(scratch_size(&scratch, "-wal"), 0);
+}
+END_TEST
+
+/*
  * What was copied into the database does not reach the disk, as is said once:
  * the log stays as long as anybody believes that it was copied.
  */
@@ -880,6 +920,7 @@ main(void)
 	tcase_add_test(tc, test_gap_by_checkpoint);
 	tcase_add_test(tc, test_gap_during_a_wait);
 	tcase_add_test(tc, test_lossy_database);
+	tcase_add_test(tc, test_lossy_database_behind_a_gap);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
