@@ -179,6 +179,41 @@ make_session(struct authtok_session *session, int64_t user_id, uint32_t number)
 	session->agent[64] = '\0';
 }
 
+void
+rotate_to(
+    struct authtok_store *store, struct authtok_session *session, uint32_t gen)
+{
+	while (session->gen < gen) {
+		session->gen++;
+		ck_assert_int_eq(OP(store, session_update, session,
+				     session->gen - 1, 0, false, NULL),
+		    AUTHTOK_OK);
+	}
+}
+
+void
+await_checkpointer(struct authtok_store *store)
+{
+	struct at_checkpointer *c =
+	    &((struct at_sqlite *)store->ctx)->checkpointer;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->busy)
+		pthread_cond_wait(&c->idle, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+}
+
+bool
+stands_there(struct at_pool *pool, struct at_waiter **before)
+{
+	bool more;
+
+	pthread_mutex_lock(&pool->lock);
+	more = pool->last != before;
+	pthread_mutex_unlock(&pool->lock);
+	return more;
+}
+
 pid_t
 child_start(int (*body)(void *arg), void *arg)
 {

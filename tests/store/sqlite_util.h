@@ -1,6 +1,6 @@
 /*
- * What the tests of the SQLite backend share: a scratch folder, records, child
- * processes.
+ * What the tests of the SQLite backend share: a scratch folder, records, waiting
+ * for its threads, child processes.
  */
 #ifndef TEST_STORE_SQLITE_UTIL_H
 #define TEST_STORE_SQLITE_UTIL_H
@@ -49,6 +49,15 @@ sqlite3 *writer_of(struct authtok_store *store);
 void make_user(struct authtok_user *user, const char *name);
 void make_session(
     struct authtok_session *session, int64_t user_id, uint32_t number);
+
+/* Rotate a session without delay up to this generation. */
+void rotate_to(
+    struct authtok_store *store, struct authtok_session *session, uint32_t gen);
+/* Until the checkpointer rests, however slow the disk is. */
+void await_checkpointer(struct authtok_store *store);
+
+/* Whether somebody stands in the queue behind before. */
+bool stands_there(struct at_pool *pool, struct at_waiter **before);
 
 /* Run body in a child process; what it returns is its exit status. Returns
  * -1 when it was killed. No database may be open in the parent. */

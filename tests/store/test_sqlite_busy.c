@@ -195,18 +195,6 @@ queue_up(void *arg)
 	return NULL;
 }
 
-/* Whether number threads stand in the queue. */
-static bool
-stand_there(struct at_pool *pool, struct at_waiter **before)
-{
-	bool more;
-
-	pthread_mutex_lock(&pool->lock);
-	more = pool->last != before;
-	pthread_mutex_unlock(&pool->lock);
-	return more;
-}
-
 START_TEST(test_queue_is_fair)
 {
 	struct queue queue = { .served = 0 };
@@ -219,7 +207,7 @@ START_TEST(test_queue_is_fair)
 		queuers[i] = (struct queuer){ &queue, i };
 		before = queue.pool.last;
 		pthread_create(&queue.threads[i], NULL, queue_up, &queuers[i]);
-		while (!stand_there(&queue.pool, before))
+		while (!stands_there(&queue.pool, before))
 			sched_yield();
 	}
 	at_pool_put(&queue.pool, &queue.item);
@@ -232,20 +220,6 @@ START_TEST(test_queue_is_fair)
 END_TEST
 
 /* ---- the log ------------------------------------------------------------ */
-
-/* Until the log is copied, however slow the disk is. */
-static void
-await_checkpointer(struct at_sqlite *db)
-{
-	bool busy = true;
-
-	while (busy) {
-		at_checkpointer_wait(db);
-		pthread_mutex_lock(&db->checkpointer.lock);
-		busy = db->checkpointer.busy;
-		pthread_mutex_unlock(&db->checkpointer.lock);
-	}
-}
 
 /* The log begins anew again and again, long before the writer would help. */
 START_TEST(test_log_is_bounded)
@@ -264,7 +238,7 @@ START_TEST(test_log_is_bounded)
 	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
 	for (i = 0; i < 10 * AT_SQLITE_LOG_STEP; i++) {
 		if (i % AT_SQLITE_LOG_STEP == 0)
-			await_checkpointer(store->ctx);
+			await_checkpointer(store);
 		session.gen = i + 1;
 		ck_assert_int_eq(
 		    OP(store, session_update, &session, i, 0, false, NULL),
@@ -278,18 +252,6 @@ START_TEST(test_log_is_bounded)
 	ck_assert_int_ne(access(wal, F_OK), 0);
 }
 END_TEST
-
-static void
-rotate_to(
-    struct authtok_store *store, struct authtok_session *session, uint32_t gen)
-{
-	while (session->gen < gen) {
-		session->gen++;
-		ck_assert_int_eq(OP(store, session_update, session,
-				     session->gen - 1, 0, false, NULL),
-		    AUTHTOK_OK);
-	}
-}
 
 /* A reader that stays makes the log grow, and when it goes the log shrinks. */
 START_TEST(test_log_and_a_reader)
@@ -310,14 +272,14 @@ START_TEST(test_log_and_a_reader)
 	    OP(store, session_create, &session, 1, 0, &at_noon), AUTHTOK_OK);
 	raw_exec(reader, "BEGIN; SELECT * FROM users");
 	rotate_to(store, &session, 2 * AT_SQLITE_LOG_STEP);
-	await_checkpointer(store->ctx);
+	await_checkpointer(store);
 	ck_assert_int_ge(c->seen, 2 * AT_SQLITE_LOG_STEP);
 	raw_exec(reader, "ROLLBACK");
 	/* it asks again a step later, or, when commits were too fast for it,
 	 * after one more */
 	for (steps = 0; steps < 8 && c->seen >= AT_SQLITE_LOG_STEP; steps++) {
 		rotate_to(store, &session, session.gen + AT_SQLITE_LOG_STEP);
-		await_checkpointer(store->ctx);
+		await_checkpointer(store);
 		rotate_to(store, &session, session.gen + 100);
 	}
 	ck_assert_int_lt(c->seen, AT_SQLITE_LOG_STEP);

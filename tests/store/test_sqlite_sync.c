@@ -284,18 +284,6 @@ start(struct member *member, struct authtok_store *store, uint32_t number,
 	    pthread_create(&member->thread, NULL, body, member), 0);
 }
 
-/* Whether somebody stands in the queue behind before. */
-static bool
-stands_there(struct at_pool *pool, struct at_waiter **before)
-{
-	bool more;
-
-	pthread_mutex_lock(&pool->lock);
-	more = pool->last != before;
-	pthread_mutex_unlock(&pool->lock);
-	return more;
-}
-
 /* All members queue up behind the writer, which is ours, then it is free. */
 static void
 run_group(struct authtok_store *store, struct member members[GROUP],
@@ -686,27 +674,6 @@ START_TEST(test_gap_is_inherited)
 }
 END_TEST
 
-static void
-rotate_to(
-    struct authtok_store *store, struct authtok_session *session, uint32_t gen)
-{
-	while (session->gen < gen) {
-		session->gen++;
-		ck_assert_int_eq(OP(store, session_update, session,
-				     session->gen - 1, 0, false, NULL),
-		    AUTHTOK_OK);
-	}
-}
-
-static void
-await_checkpointer(struct at_checkpointer *c)
-{
-	pthread_mutex_lock(&c->lock);
-	while (c->busy)
-		pthread_cond_wait(&c->idle, &c->lock);
-	pthread_mutex_unlock(&c->lock);
-}
-
 /*
  * The log finds room, the database does not: everything goes on, the log keeps
  * what cannot be copied, and when there is room again it is copied.
@@ -724,7 +691,7 @@ START_TEST(test_full_database)
 	make_session(&session, id, 0);
 	atomic_store(&disk.full, true);
 	rotate_to(store, &session, 2 * AT_SQLITE_LOG_STEP);
-	await_checkpointer(c);
+	await_checkpointer(store);
 	authtok_store_explain(store, why, sizeof(why));
 	ck_assert_msg(strstr(why, "full") != NULL, "%s", why);
 	ck_assert_int_ge(c->seen, 2 * AT_SQLITE_LOG_STEP);
@@ -735,7 +702,7 @@ START_TEST(test_full_database)
 	/* commits may be too fast for it for a while */
 	for (steps = 0; steps < 8 && c->seen >= AT_SQLITE_LOG_STEP; steps++) {
 		rotate_to(store, &session, session.gen + AT_SQLITE_LOG_STEP);
-		await_checkpointer(c);
+		await_checkpointer(store);
 		rotate_to(store, &session, session.gen + 1);
 	}
 	ck_assert_int_lt(c->seen, AT_SQLITE_LOG_STEP);
@@ -814,8 +781,6 @@ START_TEST(test_lossy_database)
 	char command[300], why[256];
 	int64_t id = 0;
 	struct authtok_store *store = open_group(&id);
-	struct at_checkpointer *c =
-	    &((struct at_sqlite *)store->ctx)->checkpointer;
 	sqlite3 *reader;
 
 	snprintf(command, sizeof(command), "cp %s %s-before", scratch.path,
@@ -831,13 +796,13 @@ START_TEST(test_lossy_database)
 	raw_exec(reader, "BEGIN; SELECT * FROM users");
 	atomic_store(&disk.lossy, true);
 	rotate_to(store, &session, AT_SQLITE_LOG_STEP + 1);
-	await_checkpointer(c);
+	await_checkpointer(store);
 	ck_assert(!atomic_load(&disk.lossy));
 	authtok_store_explain(store, why, sizeof(why));
 	ck_assert_msg(strstr(why, "Input/output error") != NULL, "%s", why);
 	sqlite3_close(reader);
 	rotate_to(store, &session, 4 * AT_SQLITE_LOG_STEP);
-	await_checkpointer(c);
+	await_checkpointer(store);
 	rotate_to(store, &session, 4 * AT_SQLITE_LOG_STEP + 1);
 	ck_assert_int_eq(revoked_with_log(), 1);
 	authtok_store_close(store);
@@ -863,7 +828,7 @@ START_TEST(test_gap_by_checkpoint)
 	ck_assert(!at_sync_broken(db));
 	disk.fails = true;
 	rotate_to(store, &session, 2 * AT_SQLITE_LOG_STEP);
-	await_checkpointer(&db->checkpointer);
+	await_checkpointer(store);
 	disk.fails = false;
 	ck_assert(at_sync_broken(db));
 	ck_assert_int_eq(
