@@ -179,6 +179,12 @@ make_session(struct authtok_session *session, int64_t user_id, uint32_t number)
 	session->agent[64] = '\0';
 }
 
+static struct at_checkpointer *
+checkpointer_of(struct authtok_store *store)
+{
+	return &((struct at_sqlite *)store->ctx)->checkpointer;
+}
+
 void
 rotate_to(
     struct authtok_store *store, struct authtok_session *session, uint32_t gen)
@@ -194,13 +200,38 @@ rotate_to(
 void
 await_checkpointer(struct authtok_store *store)
 {
-	struct at_checkpointer *c =
-	    &((struct at_sqlite *)store->ctx)->checkpointer;
+	struct at_checkpointer *c = checkpointer_of(store);
 
 	pthread_mutex_lock(&c->lock);
 	while (c->busy)
 		pthread_cond_wait(&c->idle, &c->lock);
 	pthread_mutex_unlock(&c->lock);
+}
+
+void
+rotate_in_step(
+    struct authtok_store *store, struct authtok_session *session, uint32_t gen)
+{
+	await_checkpointer(store);
+	while (session->gen < gen) {
+		rotate_to(store, session, session->gen + 1);
+		await_checkpointer(store);
+	}
+}
+
+void
+rotate_until_anew(struct authtok_store *store, struct authtok_session *session)
+{
+	const struct at_checkpointer *c = checkpointer_of(store);
+	/* one more to write to the beginning */
+	uint32_t end = session->gen + AT_SQLITE_LOG_STEP + 1;
+	int before;
+
+	do {
+		ck_assert_uint_lt(session->gen, end);
+		before = c->seen;
+		rotate_in_step(store, session, session->gen + 1);
+	} while (c->seen >= before);
 }
 
 bool

@@ -55,6 +55,17 @@ void rotate_to(
     struct authtok_store *store, struct authtok_session *session, uint32_t gen);
 /* Until the checkpointer rests, however slow the disk is. */
 void await_checkpointer(struct authtok_store *store);
+/*
+ * The same, but nothing is written while the checkpointer is at work: it never
+ * finds others in its way, and a commit that wakes it is one that it copied, if
+ * it can. STEP rotations wake it once at least.
+ */
+void rotate_in_step(
+    struct authtok_store *store, struct authtok_session *session, uint32_t gen);
+/* Rotate until the log has been copied whole, as nothing prevents, and begun
+ * anew. */
+void rotate_until_anew(
+    struct authtok_store *store, struct authtok_session *session);
 
 /* Whether somebody stands in the queue behind before. */
 bool stands_there(struct at_pool *pool, struct at_waiter **before);
