@@ -24,14 +24,23 @@ static atomic_bool posting; /* somebody is about to post */
 static atomic_bool gone;    /* the semaphore is */
 static atomic_bool late;    /* and was wanted all the same */
 static atomic_bool signals; /* a signal comes at the worst time */
+static atomic_bool expires; /* time is up when the job has been picked */
+static atomic_bool picked;
+static atomic_bool waits; /* for the post, after either */
+
+/* Whoever was woken too early has settled what to do. */
+static void
+await_settled(void)
+{
+	while (!atomic_load(&gone) && !atomic_load(&waits))
+		sched_yield();
+}
 
 int
 __wrap_sem_post(sem_t *sem)
 {
-	const struct timespec moment = { 0, 50000000 };
-
 	atomic_store(&posting, true);
-	nanosleep(&moment, NULL);
+	await_settled();
 	if (!atomic_load(&gone))
 		return __real_sem_post(sem);
 	atomic_store(&late, true);
@@ -48,17 +57,34 @@ __wrap_sem_destroy(sem_t *sem)
 int
 __wrap_sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *end)
 {
-	if (!atomic_exchange(&signals, false))
-		return __real_sem_clockwait(sem, clock, end);
-	while (!atomic_load(&posting))
+	if (atomic_exchange(&signals, false)) {
+		while (!atomic_load(&posting))
+			sched_yield();
+		errno = EINTR;
+		return -1;
+	}
+	if (atomic_exchange(&expires, false)) {
+		while (!atomic_load(&picked))
+			sched_yield();
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	atomic_store(&waits, true);
+	return __real_sem_clockwait(sem, clock, end);
+}
+
+/* The pool calls this instead of the C library's. */
+int
+sem_wait(sem_t *sem)
+{
+	atomic_store(&waits, true);
+	while (sem_trywait(sem) != 0)
 		sched_yield();
-	errno = EINTR;
-	return -1;
+	return 0;
 }
 
 static struct at_pool pool;
 static int item;
-static int patience; /* ms */
 
 static void
 setup(void)
@@ -68,7 +94,9 @@ setup(void)
 	atomic_store(&gone, false);
 	atomic_store(&late, false);
 	atomic_store(&signals, true);
-	patience = 10000;
+	atomic_store(&expires, false);
+	atomic_store(&picked, false);
+	atomic_store(&waits, false);
 }
 
 static void
@@ -80,7 +108,7 @@ teardown(void)
 static void *
 get(void *arg)
 {
-	return at_pool_get_for(&pool, arg, patience);
+	return at_pool_get_for(&pool, arg, 10000);
 }
 
 static void
@@ -112,16 +140,16 @@ END_TEST
 
 START_TEST(test_done_while_a_signal_comes)
 {
-	struct at_job job = { .err = AUTHTOK_OK }, *picked;
+	struct at_job job = { .err = AUTHTOK_OK }, *first;
 	pthread_t thread;
 	void *got;
 
 	ck_assert_int_eq(pthread_create(&thread, NULL, get, &job), 0);
 	await_waiter();
-	picked = at_pool_pick(&pool);
-	ck_assert_ptr_eq(picked, &job);
+	first = at_pool_pick(&pool);
+	ck_assert_ptr_eq(first, &job);
 	job.next = NULL;
-	at_pool_done(picked);
+	at_pool_done(first);
 	pthread_join(thread, &got);
 	ck_assert_ptr_null(got);
 	ck_assert(job.done);
@@ -133,17 +161,17 @@ END_TEST
 START_TEST(test_picked_waits)
 {
 	struct at_job job = { .err = AUTHTOK_OK };
-	const struct timespec longer = { 0, 400000000 };
 	pthread_t thread;
 	void *got;
 
 	atomic_store(&signals, false);
-	patience = 300;
+	atomic_store(&expires, true);
 	ck_assert_int_eq(pthread_create(&thread, NULL, get, &job), 0);
 	await_waiter();
 	ck_assert_ptr_eq(at_pool_pick(&pool), &job);
 	job.next = NULL;
-	nanosleep(&longer, NULL);
+	atomic_store(&picked, true);
+	await_settled();
 	ck_assert(!atomic_load(&gone));
 	at_pool_done(&job);
 	pthread_join(thread, &got);
