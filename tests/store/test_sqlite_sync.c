@@ -777,7 +777,7 @@ START_TEST(test_lossy_database)
 	struct authtok_store *store = open_group(&id);
 	struct at_checkpointer *c =
 	    &((struct at_sqlite *)store->ctx)->checkpointer;
-	sqlite3 *reader;
+	sqlite3 *reader, *other;
 
 	snprintf(command, sizeof(command), "cp %s %s-before", scratch.path,
 	    scratch.path);
@@ -800,6 +800,15 @@ START_TEST(test_lossy_database)
 	/* it would be copied, and begin anew, at the next step */
 	rotate_in_step(store, &session, 4 * AT_SQLITE_LOG_STEP);
 	ck_assert_int_ge(c->seen, 4 * AT_SQLITE_LOG_STEP);
+	/* nor do others get that far, who do not know */
+	other = raw_open(scratch.path);
+	sqlite3_busy_timeout(other, 0);
+	/* before it reads it knows of no log */
+	ck_assert_int_eq(raw_int(other, "SELECT count(*) FROM users"), 1);
+	ck_assert_int_eq(sqlite3_wal_checkpoint_v2(other, NULL,
+			     SQLITE_CHECKPOINT_RESTART, NULL, NULL),
+	    SQLITE_BUSY);
+	sqlite3_close(other);
 	ck_assert_int_eq(revoked_with_log(), 1);
 	authtok_store_close(store);
 	ck_assert_int_eq(revoked_with_log(), 1);
