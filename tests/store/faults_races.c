@@ -303,6 +303,36 @@ cut_all_but_newest(void *ctx, int64_t seq, const struct authtok_act *act)
 	return right->audit_cut(ctx, seq, act);
 }
 
+static enum authtok_err
+revoke_user_and_tell(void *ctx, int64_t user_id, const uint8_t *keep,
+    const struct authtok_act *act, size_t *ret_count)
+{
+	enum authtok_err err =
+	    right->session_revoke_user(ctx, user_id, keep, act, ret_count);
+
+	pthread_mutex_lock(&meeting.mutex);
+	meeting.half_done = true;
+	pthread_cond_broadcast(&meeting.moved);
+	pthread_mutex_unlock(&meeting.mutex);
+	return err;
+}
+
+/* After the end of all sessions, whatever version the caller had read. */
+static enum authtok_err
+create_when_told(void *ctx, const struct authtok_session *session,
+    int64_t version, unsigned max_live, const struct authtok_act *act)
+{
+	struct authtok_user user;
+
+	pthread_mutex_lock(&meeting.mutex);
+	while (!meeting.half_done)
+		pthread_cond_wait(&meeting.moved, &meeting.mutex);
+	pthread_mutex_unlock(&meeting.mutex);
+	if (right->user_find(ctx, session->user_id, &user) == AUTHTOK_OK)
+		version = user.version;
+	return right->session_create(ctx, session, version, max_live, act);
+}
+
 const struct fault race_faults[] = {
 	{ "check, then write", "race: session_update has one winner",
 	    { .session_update = update_check_then_write } },
@@ -312,6 +342,10 @@ const struct fault race_faults[] = {
 	{ "session and owner are two reads", "race: session_find is one read",
 	    { .session_find = find_in_two_reads,
 		.user_update = update_between_reads } },
+	{ "the version does not count",
+	    "race: session_create against session_revoke_user",
+	    { .session_create = create_when_told,
+		.session_revoke_user = revoke_user_and_tell } },
 	{ "a revoked session rotates",
 	    "race: session_update against session_revoke",
 	    { .session_update = update_answers_revoked,
