@@ -160,8 +160,8 @@ count_held(const struct http_guard *guard)
 	unsigned count = guard->open;
 
 	for (const struct http_watch *w = guard->first; w != NULL; w = w->next)
-		count += w->conn != NULL &&
-		    atomic_load(&w->phase) == HTTP_LINGERING;
+		count +=
+		    w->conn != NULL && atomic_load(&w->phase) == HTTP_LINGERING;
 	return count;
 }
 

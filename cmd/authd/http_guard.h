@@ -13,9 +13,9 @@
 #include "authd/http_socket.h"
 
 enum http_phase {
-	HTTP_WAITING, /* for a head, or for anything at all */
-	HTTP_READING, /* a body */
-	HTTP_WRITING, /* an answer that the client may not be taking */
+	HTTP_WAITING,   /* for a head, or for anything at all */
+	HTTP_READING,   /* a body */
+	HTTP_WRITING,   /* an answer that the client may not be taking */
 	HTTP_LINGERING, /* for what comes after it, by a second descriptor */
 	HTTP_WORKING,   /* on its own: never ended */
 };

@@ -21,15 +21,16 @@
  * synchronous: the log is on the disk before a checkpoint copies it, the
  *   database before the log begins anew. For commits see sqlite_sync.c.
  */
-static const char connection_pragmas[] = "PRAGMA foreign_keys = ON;"
-					 "PRAGMA trusted_schema = OFF;"
-					 "PRAGMA cell_size_check = ON;"
-					 "PRAGMA secure_delete = ON;"
-					 "PRAGMA temp_store = MEMORY;"
-					 "PRAGMA cache_size = -16384;"
-					 "PRAGMA wal_autocheckpoint = 0;"
-					 "PRAGMA journal_size_limit = 201326592;"
-					 "PRAGMA synchronous = NORMAL";
+static const char connection_pragmas[] =
+    "PRAGMA foreign_keys = ON;"
+    "PRAGMA trusted_schema = OFF;"
+    "PRAGMA cell_size_check = ON;"
+    "PRAGMA secure_delete = ON;"
+    "PRAGMA temp_store = MEMORY;"
+    "PRAGMA cache_size = -16384;"
+    "PRAGMA wal_autocheckpoint = 0;"
+    "PRAGMA journal_size_limit = 201326592;"
+    "PRAGMA synchronous = NORMAL";
 
 enum authtok_err
 at_conn_err(int rc)

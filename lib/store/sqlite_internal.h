@@ -154,7 +154,7 @@ struct at_checkpointer {
 	struct at_conn conn;
 	pthread_t thread;
 	bool started;
-	int seen;  /* frames after the last commit; the writer's */
+	int seen;           /* frames after the last commit; the writer's */
 	atomic_int wake_at; /* frames */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;

@@ -8,7 +8,7 @@
 
 #include "authd/http_check.h"
 
-#define ALNUM      \
+#define ALNUM        \
 	"0123456789" \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

@@ -184,8 +184,7 @@ hears(int fd, const char *text)
 
 	ck_assert_uint_lt(len, sizeof(buf));
 	if (len > 0)
-		ck_assert_int_eq(
-		    recv(fd, buf, len, MSG_WAITALL), (ssize_t)len);
+		ck_assert_int_eq(recv(fd, buf, len, MSG_WAITALL), (ssize_t)len);
 	ck_assert_mem_eq(buf, text, len);
 	ck_assert_int_eq(recv(fd, buf, 1, MSG_DONTWAIT), -1);
 	ck_assert_int_eq(errno, EAGAIN);
@@ -335,12 +334,11 @@ START_TEST(looks_below_only)
 	struct pair a;
 
 	pair_open(&a);
-	ck_assert_uint_eq(__real_http_socket_count(
-			      a.peer.local_port, (unsigned)a.near + 1),
+	ck_assert_uint_eq(
+	    __real_http_socket_count(a.peer.local_port, (unsigned)a.near + 1),
 	    1);
-	ck_assert_uint_eq(__real_http_socket_count(
-			      a.peer.local_port, (unsigned)a.near),
-	    0);
+	ck_assert_uint_eq(
+	    __real_http_socket_count(a.peer.local_port, (unsigned)a.near), 0);
 	http_socket_shut(&a.peer, 1, (unsigned)a.near);
 	hears(a.far, "");
 	http_socket_shut(&a.peer, 1, (unsigned)a.near + 1);
@@ -556,8 +554,9 @@ START_TEST(lingering_is_counted_once)
 	slow = dial(0);
 	say(slow, POST "Content-Length: 2\r\n\r\na");
 	fd = dial(0);
-	say(fd, "POST /ignore HTTP/1.1\r\nHost: a\r\n"
-		"Content-Length: 10\r\n\r\na");
+	say(fd,
+	    "POST /ignore HTTP/1.1\r\nHost: a\r\n"
+	    "Content-Length: 10\r\n\r\na");
 	ck_assert_int_eq(status(fd), 200);
 	/* all that patience there is would be over: 20 ms between two */
 	for (before = counts; counts < before + 40;)
@@ -651,9 +650,9 @@ no_peer(const void *conn, struct http_peer *ret)
  */
 START_TEST(many_connections_wake_it_no_more)
 {
-	const struct http_guard_options options = { .threads = 1,
-		.body_timeout_ms = HANG_MS,
-		.peer_of = no_peer };
+	const struct http_guard_options options = {
+		.threads = 1, .body_timeout_ms = HANG_MS, .peer_of = no_peer
+	};
 	struct http_guard *guard = http_guard_start(&options);
 	static struct http_watch watch;
 	int64_t began = http_now_ms(), took;
@@ -696,8 +695,7 @@ START_TEST(a_timeout_is_one_of_the_clock)
 	ck_assert_int_eq(refusal("GET / HTTP/1.1\r\nHo"), 408);
 	ck_assert_int_eq(refusal("G(T / HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
 	ck_assert_int_eq(refusal("GET / HTTP/3.0\r\nHost: a\r\n\r\n"), 400);
-	ck_assert_int_eq(
-	    refusal(POST "Transfer-Encoding: gzip\r\n\r\n"), 400);
+	ck_assert_int_eq(refusal(POST "Transfer-Encoding: gzip\r\n\r\n"), 400);
 	atomic_store(&always_expired, false);
 	http_stop(server, 0);
 }

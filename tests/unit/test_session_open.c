@@ -60,8 +60,7 @@ START_TEST(open_stores_the_row)
 	ck_assert_str_eq(row.agent, "");
 	ck_assert_uint_eq(w.last_max_live, 100);
 	ck_assert_int_eq(w.last_when.now, WORLD_START);
-	ck_assert_int_eq(
-	    w.last_when.until, WORLD_START + AUTHTOK_HORIZON_MAX);
+	ck_assert_int_eq(w.last_when.until, WORLD_START + AUTHTOK_HORIZON_MAX);
 	world_sign_in(&w, &other);
 	row2 = world_row(&w, other.sid);
 	ck_assert_mem_ne(row.sid, row2.sid, sizeof(row.sid));
