@@ -3,21 +3,14 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <time.h>
+
+#include "authd/steady.h"
 
 bool
 http_gate_init(struct http_gate *gate)
 {
-	pthread_condattr_t attr;
-	int err;
-
 	gate->threads = 0;
-	if (pthread_condattr_init(&attr) != 0)
-		return false;
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	err = pthread_cond_init(&gate->changed, &attr);
-	pthread_condattr_destroy(&attr);
-	if (err != 0)
+	if (!steady_cond_init(&gate->changed))
 		return false;
 	if (pthread_mutex_init(&gate->lock, NULL) != 0) {
 		pthread_cond_destroy(&gate->changed);
@@ -33,21 +26,6 @@ http_gate_destroy(struct http_gate *gate)
 	pthread_mutex_destroy(&gate->lock);
 }
 
-static struct timespec
-deadline_in(unsigned ms)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += (time_t)(ms / 1000);
-	at.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (at.tv_nsec >= 1000000000) {
-		at.tv_sec++;
-		at.tv_nsec -= 1000000000;
-	}
-	return at;
-}
-
 void
 http_gate_thread(struct http_gate *gate)
 {
@@ -60,7 +38,7 @@ http_gate_thread(struct http_gate *gate)
 bool
 http_gate_await_threads(struct http_gate *gate, unsigned count, unsigned ms)
 {
-	struct timespec until = deadline_in(ms);
+	struct timespec until = steady_in(ms);
 	bool ok;
 
 	pthread_mutex_lock(&gate->lock);

@@ -6,6 +6,7 @@
  * ended, and a slow client is when it stands in somebody's way.
  */
 #include "authd/http_guard.h"
+#include "authd/steady.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -353,15 +354,7 @@ guard_run(void *arg)
 static bool
 guard_init(struct http_guard *guard)
 {
-	pthread_condattr_t attr;
-	bool ok;
-
-	if (pthread_condattr_init(&attr) != 0)
-		return false;
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	ok = pthread_cond_init(&guard->changed, &attr) == 0;
-	pthread_condattr_destroy(&attr);
-	if (!ok)
+	if (!steady_cond_init(&guard->changed))
 		return false;
 	if (pthread_mutex_init(&guard->lock, NULL) != 0) {
 		pthread_cond_destroy(&guard->changed);

@@ -9,8 +9,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "authd/steady.h"
 
 struct log_buffer {
 	int fd;
@@ -39,12 +40,8 @@ flush(struct log_buffer *buffer)
 static void
 wait_for_more(struct log_buffer *buffer)
 {
-	struct timespec until;
+	const struct timespec until = steady_in(LOG_WAIT_MS);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += LOG_WAIT_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	while (!buffer->stop &&
 	    pthread_cond_timedwait(&buffer->wake, &buffer->lock, &until) !=
 		ETIMEDOUT)
@@ -74,7 +71,6 @@ struct log_buffer *
 log_buffer_new(int fd)
 {
 	struct log_buffer *buffer = malloc(sizeof(*buffer));
-	pthread_condattr_t attr;
 
 	if (buffer == NULL)
 		return NULL;
@@ -83,10 +79,7 @@ log_buffer_new(int fd)
 	buffer->asleep = false;
 	buffer->len = 0;
 	pthread_mutex_init(&buffer->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&buffer->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	steady_cond_init(&buffer->wake);
 	if (pthread_create(&buffer->thread, NULL, run, buffer) == 0)
 		return buffer;
 	pthread_cond_destroy(&buffer->wake);

@@ -7,7 +7,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "authd/steady.h"
 
 #define HEAR_EVERY_MS  500 /* a second is promised */
 #define CLEAN_EVERY_MS 60000
@@ -24,19 +25,12 @@ struct upkeep {
 
 /* Wait so long; false when it is time to end. */
 static bool
-rest(struct upkeep *upkeep, long ms)
+rest(struct upkeep *upkeep, unsigned ms)
 {
-	struct timespec until;
+	const struct timespec until = steady_in(ms);
 	int err = 0;
 	bool stop;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 	pthread_mutex_lock(&upkeep->lock);
 	while (!upkeep->stop && err == 0)
 		err = pthread_cond_timedwait(
@@ -130,16 +124,12 @@ struct upkeep *
 upkeep_start(struct current *current)
 {
 	struct upkeep *upkeep = calloc(1, sizeof(*upkeep));
-	pthread_condattr_t attr;
 
 	if (upkeep == NULL)
 		return NULL;
 	upkeep->current = current;
 	pthread_mutex_init(&upkeep->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&upkeep->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	steady_cond_init(&upkeep->wake);
 	if (pthread_create(&upkeep->hearer, NULL, run_hearer, upkeep) != 0) {
 		destroy(upkeep);
 		return NULL;

@@ -257,13 +257,6 @@ step(struct at_race *race, struct authtok_store *handle, unsigned thread)
 	    handle, session_change, s->sid, &d.row, &d.owner, raise_gen, &d);
 }
 
-static bool
-prepare_nothing(struct at_race *race)
-{
-	(void)race;
-	return true;
-}
-
 /* Everybody wins, and each step is there. */
 static bool
 judge_steps(struct at_race *race)
@@ -294,7 +287,6 @@ steps(struct at_run *run)
 	struct at_race race = {
 		.run = run,
 		.arg = &s,
-		.prepare = prepare_nothing,
 		.act = step,
 		.judge = judge_steps,
 	};

@@ -32,13 +32,6 @@ run_race(struct at_run *run, bool (*prepare)(struct at_race *race),
 		at_race(&race);
 }
 
-static bool
-prepare_nothing(struct at_race *race)
-{
-	(void)race;
-	return true;
-}
-
 /* The chain goes on, by one record for each OK; EBUSY leaves it open. */
 static bool
 judge_records(struct at_race *race)
@@ -70,7 +63,7 @@ append(struct at_race *race, struct authtok_store *handle, unsigned thread)
 static void
 race_append(struct at_run *run)
 {
-	run_race(run, prepare_nothing, append, judge_records);
+	run_race(run, NULL, append, judge_records);
 }
 
 /* ---- records of all kinds of acts ---------------------------------------- */

@@ -29,13 +29,6 @@ run_race(struct at_run *run, struct shared *shared,
 	at_race(&race);
 }
 
-static bool
-prepare_nothing(struct at_race *race)
-{
-	(void)race;
-	return true;
-}
-
 /* ---- one token, many clients --------------------------------------------- */
 
 static enum authtok_err
@@ -85,7 +78,7 @@ rotations(struct at_run *run)
 
 	if (at_user_add(run, &shared.user, "anna") &&
 	    at_session_add(run, &shared.session, shared.user.id, 1))
-		run_race(run, &shared, prepare_nothing, rotate, judge_rotation);
+		run_race(run, &shared, NULL, rotate, judge_rotation);
 }
 
 /* ---- one name, one address ----------------------------------------------- */
@@ -165,7 +158,7 @@ same_name(struct at_run *run)
 {
 	struct shared shared;
 
-	run_race(run, &shared, prepare_nothing, create_name, judge_name);
+	run_race(run, &shared, NULL, create_name, judge_name);
 }
 
 static void
@@ -173,7 +166,7 @@ same_email(struct at_run *run)
 {
 	struct shared shared;
 
-	run_race(run, &shared, prepare_nothing, create_email, judge_email);
+	run_race(run, &shared, NULL, create_email, judge_email);
 }
 
 /* ---- ids ----------------------------------------------------------------- */
@@ -219,7 +212,7 @@ own_ids(struct at_run *run)
 {
 	struct shared shared;
 
-	run_race(run, &shared, prepare_nothing, create_any, judge_ids);
+	run_race(run, &shared, NULL, create_any, judge_ids);
 }
 
 /* ---- one user, many changes ---------------------------------------------- */
@@ -267,7 +260,7 @@ changes(struct at_run *run)
 	struct shared shared;
 
 	if (at_user_add(run, &shared.user, "anna"))
-		run_race(run, &shared, prepare_nothing, change, judge_change);
+		run_race(run, &shared, NULL, change, judge_change);
 }
 
 /* ---- one user, many ends ------------------------------------------------- */
@@ -367,8 +360,7 @@ whole_rows(struct at_run *run)
 	shared.session.rotated_at = shared.session.forwarded_at = 0;
 	if (EXPECT_ERR(run, AUTHTOK_OK, session_create, &shared.session, 1, 0,
 		&at_when))
-		run_race(
-		    run, &shared, prepare_nothing, write_or_read, judge_whole);
+		run_race(run, &shared, NULL, write_or_read, judge_whole);
 }
 
 const struct at_case at_cases_races[] = {

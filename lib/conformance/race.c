@@ -90,7 +90,7 @@ static void
 run_rounds(struct at_race *race, struct gate *gate)
 {
 	for (race->round = 0; race->round < race->rounds; race->round++) {
-		if (!race->prepare(race))
+		if (race->prepare != NULL && !race->prepare(race))
 			return;
 		one_turn(gate, race->threads);
 		if (!race->judge(race))

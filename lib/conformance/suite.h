@@ -187,7 +187,7 @@ struct at_race {
 	unsigned round;
 	enum authtok_err got[AT_THREADS_MAX]; /* of each thread, this round */
 	void *arg;
-	/* Before the round, alone; false ends the race. */
+	/* Before the round, alone; false ends the race. NULL: nothing. */
 	bool (*prepare)(struct at_race *race);
 	/* All at once; handles alternate by thread. No report from here. */
 	enum authtok_err (*act)(struct at_race *race,

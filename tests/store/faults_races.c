@@ -36,6 +36,25 @@ race_faults_meet(void)
 	pthread_mutex_unlock(&meeting.mutex);
 }
 
+/* The first half is done, and who waits for that goes on. */
+static void
+tell(void)
+{
+	pthread_mutex_lock(&meeting.mutex);
+	meeting.half_done = true;
+	pthread_cond_broadcast(&meeting.moved);
+	pthread_mutex_unlock(&meeting.mutex);
+}
+
+static void
+be_told(void)
+{
+	pthread_mutex_lock(&meeting.mutex);
+	while (!meeting.half_done)
+		pthread_cond_wait(&meeting.moved, &meeting.mutex);
+	pthread_mutex_unlock(&meeting.mutex);
+}
+
 /* Write whatever is there now. */
 static enum authtok_err
 overwrite(void *ctx, const struct authtok_session *next, bool durable,
@@ -99,10 +118,7 @@ create_in_between(void *ctx, const struct authtok_session *session,
 {
 	enum authtok_err err;
 
-	pthread_mutex_lock(&meeting.mutex);
-	while (!meeting.half_done)
-		pthread_cond_wait(&meeting.moved, &meeting.mutex);
-	pthread_mutex_unlock(&meeting.mutex);
+	be_told();
 	err = right->session_create(ctx, session, version, max_live, when);
 	pthread_mutex_lock(&meeting.mutex);
 	meeting.between++;
@@ -141,10 +157,7 @@ update_between_reads(void *ctx, const struct authtok_user *user,
 		pthread_cond_wait(&meeting.moved, &meeting.mutex);
 	pthread_mutex_unlock(&meeting.mutex);
 	err = right->user_update(ctx, user, end, keep, when);
-	pthread_mutex_lock(&meeting.mutex);
-	meeting.half_done = true;
-	pthread_cond_broadcast(&meeting.moved);
-	pthread_mutex_unlock(&meeting.mutex);
+	tell();
 	return err;
 }
 
@@ -153,10 +166,7 @@ revoke_and_tell(void *ctx, const uint8_t *sid, const struct authtok_act *act)
 {
 	enum authtok_err err = right->session_revoke(ctx, sid, act);
 
-	pthread_mutex_lock(&meeting.mutex);
-	meeting.half_done = true;
-	pthread_cond_broadcast(&meeting.moved);
-	pthread_mutex_unlock(&meeting.mutex);
+	tell();
 	return err;
 }
 
@@ -310,10 +320,7 @@ revoke_user_and_tell(void *ctx, int64_t user_id, const uint8_t *keep,
 	enum authtok_err err =
 	    right->session_revoke_user(ctx, user_id, keep, act, ret_count);
 
-	pthread_mutex_lock(&meeting.mutex);
-	meeting.half_done = true;
-	pthread_cond_broadcast(&meeting.moved);
-	pthread_mutex_unlock(&meeting.mutex);
+	tell();
 	return err;
 }
 
@@ -324,10 +331,7 @@ create_when_told(void *ctx, const struct authtok_session *session,
 {
 	struct authtok_user user;
 
-	pthread_mutex_lock(&meeting.mutex);
-	while (!meeting.half_done)
-		pthread_cond_wait(&meeting.moved, &meeting.mutex);
-	pthread_mutex_unlock(&meeting.mutex);
+	be_told();
 	if (right->user_find(ctx, session->user_id, &user) == AUTHTOK_OK)
 		version = user.version;
 	return right->session_create(ctx, session, version, max_live, act);

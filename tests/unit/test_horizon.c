@@ -44,6 +44,40 @@ revoke_mine(void)
 	    AUTHTOK_OK);
 }
 
+/* Mine, from an issuer with another lifetime. */
+static void
+mine_of(int64_t lifetime)
+{
+	struct authtok *issuer = ends_engine(&e, NULL, lifetime);
+	struct authtok_grant grant = AUTHTOK_GRANT_INIT;
+	size_t len;
+
+	grant.user_id = w->user.id;
+	grant.sid = mine.sid;
+	grant.epoch = w->user.epoch;
+	ck_assert_int_eq(authtok_issue(issuer, &grant, mine.access,
+			     sizeof(mine.access), &len, NULL),
+	    AUTHTOK_OK);
+	authtok_free(issuer);
+}
+
+/* The later ones lead the pulls past mine. */
+static void
+revoke_mine_and_later_ones(void)
+{
+	struct authtok_tokens others[3];
+
+	for (int i = 0; i < 3; i++)
+		world_sign_in(w, &others[i]);
+	revoke_mine();
+	for (int i = 0; i < 3; i++) {
+		w->now += 20;
+		ck_assert_int_eq(authtok_session_revoke(w->sessions, w->user.id,
+				     others[i].sid, NULL),
+		    AUTHTOK_OK);
+	}
+}
+
 /* Fill the set until it drops what is over; the crowd is over in a second. */
 static void
 crowd(void)
@@ -162,26 +196,16 @@ END_TEST
 /* Shorter and longer again, in one process: what was dropped comes back. */
 START_TEST(a_longer_lifetime_reads_all_again)
 {
-	struct authtok_tokens others[3];
 	struct authtok *longer;
 
-	/* the others lead the pulls past mine */
-	for (int i = 0; i < 3; i++)
-		world_sign_in(w, &others[i]);
-	revoke_mine();
-	for (int i = 0; i < 3; i++) {
-		w->now += 20;
-		ck_assert_int_eq(authtok_session_revoke(w->sessions, w->user.id,
-				     others[i].sid, NULL),
-		    AUTHTOK_OK);
-	}
+	mine_of(7200);
+	revoke_mine_and_later_ones();
 	w->now = WORLD_START + HORIZON;
 	ck_assert_int_eq(
 	    authtok_revocations_pull(w->engine, w->memory), AUTHTOK_OK);
 	crowd();
-	w->now = WORLD_START + 1;
-	ck_assert_int_eq(verify(w->engine), AUTHTOK_OK); /* it is dropped */
 	longer = ends_engine(&e, e.set, 7200);
+	ck_assert_int_eq(verify(longer), AUTHTOK_OK); /* it is dropped */
 	ck_assert_int_eq(
 	    authtok_revocations_pull(longer, w->memory), AUTHTOK_OK);
 	ck_assert_int_eq(verify(longer), AUTHTOK_EREVOKED);
@@ -192,19 +216,10 @@ END_TEST
 /* A clock that was ahead for a while makes nothing forgotten. */
 START_TEST(a_clock_that_goes_back_reads_all_again)
 {
-	struct authtok_tokens others[3];
 	struct authtok_revocations *set;
 	struct authtok *engine;
 
-	for (int i = 0; i < 3; i++)
-		world_sign_in(w, &others[i]);
-	revoke_mine();
-	for (int i = 0; i < 3; i++) {
-		w->now += 20;
-		ck_assert_int_eq(authtok_session_revoke(w->sessions, w->user.id,
-				     others[i].sid, NULL),
-		    AUTHTOK_OK);
-	}
+	revoke_mine_and_later_ones();
 	ck_assert_int_eq(authtok_revocations_new(&set), AUTHTOK_OK);
 	engine = ends_engine(&e, set, 3600);
 	w->now = WORLD_START + 10 * HORIZON;
@@ -226,15 +241,7 @@ START_TEST(a_set_remembers_for_all_its_engines)
 	struct authtok *longer = ends_engine(&e, e.set, 86400);
 	struct authtok *shorter = ends_engine(&e, e.set, 60);
 
-	mine.access[0] = '\0';
-	ck_assert_int_eq(
-	    authtok_issue(longer,
-		&(struct authtok_grant){ .size = sizeof(struct authtok_grant),
-		    .user_id = w->user.id,
-		    .sid = mine.sid,
-		    .epoch = 1 },
-		mine.access, sizeof(mine.access), &(size_t){ 0 }, NULL),
-	    AUTHTOK_OK);
+	mine_of(86400);
 	revoke_mine(); /* by the service of a shorter one */
 	w->now = WORLD_START + 86399;
 	crowd();
