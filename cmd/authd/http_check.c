@@ -44,14 +44,12 @@ all_of(const char *text, const struct chars *chars)
 }
 
 const char *
-http_head_field(
-    const struct http_head *head, const char *name, size_t *ret_count)
+http_head_find(const struct http_head *head, const char *name, size_t len,
+    size_t *ret_count)
 {
 	const char *value = NULL;
-	size_t count = 0, len = strlen(name);
+	size_t count = 0;
 
-	if ((head->lengths & http_length_bit(len)) == 0)
-		goto out;
 	for (size_t i = 0; i < head->count; i++) {
 		if (head->fields[i].name_len != len ||
 		    strcasecmp(head->fields[i].name, name) != 0)
@@ -59,7 +57,6 @@ http_head_field(
 		if (count++ == 0)
 			value = head->fields[i].value;
 	}
-out:
 	if (ret_count != NULL)
 		*ret_count = count;
 	return value;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define HTTP_FIELDS_MAX 64 /* as many as the library keeps */
 
@@ -41,9 +42,23 @@ http_length_bit(size_t name_len)
 /* 0 if the head is fine, else the status to refuse it with. */
 int http_check_head(const struct http_head *head);
 
-/* The first field of that name or NULL; how often it occurs. */
-const char *http_head_field(
-    const struct http_head *head, const char *name, size_t *ret_count);
+/* The first field of that name, of len bytes, or NULL; how often it occurs. */
+const char *http_head_find(const struct http_head *head, const char *name,
+    size_t len, size_t *ret_count);
+
+/* inline: most names are known to be absent by a length that is constant */
+static inline const char *
+http_head_field(
+    const struct http_head *head, const char *name, size_t *ret_count)
+{
+	size_t len = strlen(name);
+
+	if ((head->lengths & http_length_bit(len)) != 0)
+		return http_head_find(head, name, len, ret_count);
+	if (ret_count != NULL)
+		*ret_count = 0;
+	return NULL;
+}
 
 /*
  * Will the library keep the connection? It asks the first Connection header

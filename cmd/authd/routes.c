@@ -5,7 +5,6 @@
  */
 #include "authd/routes.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -103,26 +102,23 @@ static const struct route routes[] = {
 static const struct route *
 find_route(const char *path, const char **ret_tail)
 {
-	char lower[PATH_MAX_LEN + 1];
 	size_t len = strlen(path);
 
 	if (len == 0 || len > PATH_MAX_LEN)
 		return NULL;
-	for (size_t i = 0; i <= len; i++)
-		lower[i] = (char)tolower((unsigned char)path[i]);
-	if (lower[len - 1] == '/')
-		lower[--len] = '\0';
+	if (path[len - 1] == '/')
+		len--;
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		const char *route = routes[i].path;
 		size_t n = routes[i].len;
 		bool open = n > 0 && route[n - 1] == '/';
 
 		if (len < n || (len > n && !open) ||
-		    memcmp(lower, route, n) != 0)
+		    strncasecmp(path, route, n) != 0)
 			continue;
 		if (len == n)
 			return &routes[i];
-		if (strchr(lower + n, '/') == NULL) {
+		if (memchr(path + n, '/', len - n) == NULL) {
 			*ret_tail = path + n;
 			return &routes[i];
 		}
