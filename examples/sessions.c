@@ -42,7 +42,8 @@ service_open(struct service *s, const char *path)
 
 	config.issuer = "example";
 	config.audience = "example";
-	err = authtok_keys_generate("k1", jwks, sizeof(jwks), &len);
+	err = authtok_keys_generate(
+	    AUTHTOK_HS256, "k1", jwks, sizeof(jwks), &len);
 	if (err == AUTHTOK_OK)
 		err = authtok_keys_new(&s->keys);
 	if (err == AUTHTOK_OK)

@@ -21,7 +21,7 @@ engine_new(const char *secret, struct authtok **ret_engine)
 	err = authtok_keys_new(&keys);
 	if (err == AUTHTOK_OK)
 		err = authtok_keys_add_hmac(keys, "secret", AUTHTOK_HS256,
-		    secret, strlen(secret), true);
+		    secret, strlen(secret), false);
 	if (err == AUTHTOK_OK)
 		err = authtok_new(&config, keys, ret_engine);
 	authtok_keys_free(keys);

@@ -126,12 +126,17 @@ const char *authtok_version(void);
  * authtok_audit_new), which copy what they need, and freed. Three kinds of key
  * live in it: signing keys for access tokens, refresh secrets for refresh
  * tokens, and audit secrets for the chain of the audit log. The algorithm
- * belongs to the key, never to a token's header (RFC 8725 section 3.1).
+ * belongs to the key, never to a token's header (RFC 8725 section 3.1). A
+ * signing key is an HMAC secret, or a key pair, or only the public part of one,
+ * which verifies what others sign.
  */
 enum authtok_alg {
 	AUTHTOK_HS256 = 1, /* RFC 7518 section 3.2 */
 	AUTHTOK_HS384 = 2,
 	AUTHTOK_HS512 = 3,
+	AUTHTOK_EDDSA = 4, /* with Ed25519: RFC 8037 section 3.1 */
+	AUTHTOK_ES256 = 5, /* RFC 7518 section 3.4 */
+	AUTHTOK_RS256 = 6, /* RFC 7518 section 3.3 */
 };
 
 struct authtok_keys;
@@ -144,12 +149,26 @@ void authtok_keys_free(struct authtok_keys *keys);
  * Add an HMAC key: kid is 1 to AUTHTOK_KID_MAX bytes of [A-Za-z0-9._-], unique
  * in the set; secret is 32 to 1024 bytes (48, 64 for HS384, HS512: RFC 7518
  * section 3.2) and is copied. signing: new tokens are signed with this key;
- * exactly one key of a set must be.
+ * at most one key of a set may be, see authtok_can_issue.
  * Errors: EINVAL (also kid twice, and more than AUTHTOK_KEYS_MAX), EWEAK.
  */
 enum authtok_err authtok_keys_add_hmac(struct authtok_keys *keys,
     const char *kid, enum authtok_alg alg, const void *secret,
     size_t secret_len, bool signing);
+
+/*
+ * Add a key pair, or a public key, from PEM text of len bytes (RFC 7468
+ * sections 10 and 13: PRIVATE KEY, which is PKCS #8, or PUBLIC KEY), one block,
+ * not encrypted; nobody is ever asked for a password. alg says what it must be:
+ * Ed25519 for EdDSA, P-256 for ES256, RSA of 2048 to 8192 bits with an odd e
+ * from 3 to 2^64 for RS256. kid and signing as above; a public key cannot sign.
+ * On failure *ret_why, when ret_why is not NULL, is a static sentence.
+ * Errors: EINVAL (as above), ENOMEM, EFORMAT (also parts that do not belong
+ * together), EWEAK, ENOTSUP (encrypted, or not of alg), ECRYPTO.
+ */
+enum authtok_err authtok_keys_add_pem(struct authtok_keys *keys,
+    const char *kid, enum authtok_alg alg, const char *pem, size_t len,
+    bool signing, const char **ret_why);
 
 /*
  * Add a refresh secret: number is 0 to 255, unique; secret is 32 to 1024 bytes,
@@ -172,6 +191,12 @@ enum authtok_err authtok_keys_add_audit(struct authtok_keys *keys,
  *   {"kty":"oct","use":"sig","kid":"…","alg":"HS256","k":"…",
  *    "key_ops":["sign","verify"]}      a signing key; without "sign" in
  *                                      key_ops it only verifies
+ *   {"kty":"OKP","crv":"Ed25519","alg":"EdDSA","x":"…","d":"…", …}
+ *   {"kty":"EC","crv":"P-256","alg":"ES256","x":"…","y":"…","d":"…", …}
+ *   {"kty":"RSA","alg":"RS256","n":"…","e":"…","d":"…","p":"…","q":"…",
+ *    "dp":"…","dq":"…","qi":"…", …}    likewise (RFC 8037 section 2, RFC 7518
+ *                                      sections 6.2 and 6.3); without the
+ *                                      members from "d" on it only verifies
  *   {"kty":"oct","use":"authtok-refresh","kid":"1","k":"…",
  *    "key_ops":["sign","verify"]}      a refresh secret; kid is its number
  *   {"kty":"oct","use":"authtok-audit","kid":"1","k":"…",
@@ -180,19 +205,31 @@ enum authtok_err authtok_keys_add_audit(struct authtok_keys *keys,
  * is a static sentence that names the fault and *ret_at, when not NULL, the byte
  * offset in text where it was seen.
  * Errors: EINVAL, ENOMEM, EFORMAT, EWEAK, ENOTSUP (a key type or algorithm that
- * this version does not know).
+ * this version does not know), ECRYPTO.
  */
 enum authtok_err authtok_keys_add_jwks(struct authtok_keys *keys,
     const char *text, size_t len, const char **ret_why, size_t *ret_at);
 
 /*
- * Write a fresh JWK Set with one HS256 key, one refresh secret and one audit
- * secret, each 32 random bytes, as text into buf (size bytes, 1024 are enough,
- * NUL-terminated). kid names the signing key. The caller wipes buf.
- * Errors: EINVAL, ENOSPC, ECRYPTO.
+ * Write a fresh JWK Set with one signing key of alg (RSA of 2048 bits, an HMAC
+ * secret as long as its hash), one refresh secret and one audit secret, 32
+ * random bytes each, as text into buf (size bytes, NUL-terminated;
+ * AUTHTOK_GENERATED_MAX are enough). kid names the signing key. The caller
+ * wipes buf. Errors: EINVAL, ENOSPC, ECRYPTO.
  */
-enum authtok_err authtok_keys_generate(
-    const char *kid, char *buf, size_t size, size_t *ret_len);
+#define AUTHTOK_GENERATED_MAX 4096
+enum authtok_err authtok_keys_generate(enum authtok_alg alg, const char *kid,
+    char *buf, size_t size, size_t *ret_len);
+
+/*
+ * Write the public parts of all key pairs of the set, and nothing else of it,
+ * as a JWK Set into buf (size bytes, NUL-terminated; AUTHTOK_PUBLIC_MAX are
+ * enough): what others need to verify the tokens, for everybody to read.
+ * Errors: EINVAL, ENOSPC, ECRYPTO, EKEY (there is no key pair in it).
+ */
+#define AUTHTOK_PUBLIC_MAX 53248
+enum authtok_err authtok_keys_public(
+    const struct authtok_keys *keys, char *buf, size_t size, size_t *ret_len);
 
 /* A revocation that access tokens must hear of until `until`. */
 struct authtok_revocation {
@@ -262,10 +299,17 @@ struct authtok_config {
 		    false, false, NULL, NULL, NULL                            \
 	}
 
-/* Errors: EINVAL, ENOMEM, ECRYPTO, EKEY (no signing key, or two). */
+/*
+ * At most one key signs; without one the engine verifies only, which needs no
+ * secret when the keys are public ones.
+ * Errors: EINVAL, ENOMEM, ECRYPTO, EKEY (no key at all, or two that sign).
+ */
 enum authtok_err authtok_new(const struct authtok_config *config,
     const struct authtok_keys *keys, struct authtok **ret_engine);
 void authtok_free(struct authtok *engine);
+
+/* Whether a key of the engine signs, so that it can issue tokens. */
+bool authtok_can_issue(const struct authtok *engine);
 
 /* The engine's clock, seconds. */
 int64_t authtok_now(const struct authtok *engine);
@@ -311,7 +355,7 @@ bool authtok_claims_has_role(
  * Verify a token of len bytes: JWS compact serialisation (RFC 7515 section
  * 5.2), then the claims (RFC 7519 section 4.1), in the order of the manual.
  * There is no way to see the claims of a token that did not verify.
- * Allocates nothing, takes no lock.
+ * Takes no lock; allocates nothing, but what OpenSSL does for a key pair.
  * Errors: EINVAL, EFORMAT, EALG, EKEY, ESIG, EEXPIRED, EEARLY, ECLAIM,
  * EREVOKED, ECRYPTO.
  */
@@ -349,7 +393,7 @@ struct authtok_grant {
  * Issue an access token into buf (size bytes; AUTHTOK_TOKEN_MAX + 1 are always
  * enough), NUL-terminated; *ret_len without the NUL. ret_expires_at may be NULL.
  * Errors: EINVAL (also a role twice, and a clock before 1970 or beyond 2^53),
- * ENOSPC, ECRYPTO (buf is then the empty string).
+ * ENOSPC, ECRYPTO (buf is then the empty string), EKEY (no key signs).
  */
 enum authtok_err authtok_issue(const struct authtok *engine,
     const struct authtok_grant *grant, char *buf, size_t size, size_t *ret_len,

@@ -1,5 +1,6 @@
 # counts the allocations that our own objects ask for
 LDFLAGS_test_verify = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+LDFLAGS_test_signatures = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 LDFLAGS_test_memory_nomem = -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
 # a machine where char has no sign
 $(BUILD)/obj/tests/unit/test_json_unsigned.o: override CFLAGS += -funsigned-char

@@ -42,6 +42,9 @@ make_engines(struct app *app, const struct config *config,
 	engine.expiry_leeway = config->expiry_leeway;
 	engine.clock_leeway = config->clock_leeway;
 	err = authtok_new(&engine, keys, &app->unrevoked);
+	/* keys that only verify make an engine, but no server */
+	if (err == AUTHTOK_OK && !authtok_can_issue(app->unrevoked))
+		return AUTHTOK_EKEY;
 	engine.revocations = revocations;
 	if (err == AUTHTOK_OK)
 		err = authtok_new(&engine, keys, &app->engine);

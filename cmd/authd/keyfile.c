@@ -214,8 +214,8 @@ generate(enum keyfile_kind kind, char *text, size_t *ret_len)
 	/* keys that are added later need another name */
 	gmtime_r(&now, &tm);
 	strftime(kid, sizeof(kid), "%Y%m%dT%H%M%SZ", &tm);
-	return authtok_keys_generate(kid, text, GENERATED_MAX, ret_len) ==
-	    AUTHTOK_OK;
+	return authtok_keys_generate(AUTHTOK_HS256, kid, text, GENERATED_MAX,
+		   ret_len) == AUTHTOK_OK;
 }
 
 /* Make the names in path's folder durable. */

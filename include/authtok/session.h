@@ -52,7 +52,8 @@ struct authtok_sessions_config {
 /*
  * engine and store are borrowed and must outlive the service; keys is copied.
  * Errors: EINVAL (also a store of another AUTHTOK_STORE_VERSION), ENOMEM,
- * ECRYPTO, EKEY (no current refresh secret, or two).
+ * ECRYPTO, EKEY (no current refresh secret, or two; an engine that cannot
+ * issue).
  */
 enum authtok_err authtok_sessions_new(
     const struct authtok_sessions_config *config, const struct authtok *engine,

@@ -39,6 +39,8 @@ authtok_sessions_new(const struct authtok_sessions_config *config,
 	    store == NULL || ret_sessions == NULL ||
 	    store->ops->version != AUTHTOK_STORE_VERSION)
 		return AUTHTOK_EINVAL;
+	if (!authtok_can_issue(engine))
+		return AUTHTOK_EKEY;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return AUTHTOK_ENOMEM;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "token/alg.h"
 #include "token/keys.h"
 #include "token/revocation.h"
 
@@ -49,7 +50,7 @@ config_ok(const struct authtok_config *config, const struct authtok_keys *keys)
 	    config->clock_leeway < 0 || config->clock_leeway > LEEWAY_MAX)
 		return false;
 	/* Without kid there must be no choice (RFC 7515 section 4.1.4). */
-	return !config->allow_missing_kid || at_keys_hmac_count(keys) == 1;
+	return !config->allow_missing_kid || at_keys_count(keys) == 1;
 }
 
 static size_t
@@ -57,8 +58,8 @@ signing_count(const struct authtok_keys *keys)
 {
 	size_t i, n = 0;
 
-	for (i = 0; i < at_keys_hmac_count(keys); i++)
-		n += at_keys_hmac(keys, i)->signing;
+	for (i = 0; i < at_keys_count(keys); i++)
+		n += at_keys_get(keys, i)->signing;
 	return n;
 }
 
@@ -129,36 +130,22 @@ settle(struct authtok *engine, const struct authtok_config *config)
 	    at_b64url_encode(prefix, len - len % 3, engine->prefix);
 }
 
-static const char *
-alg_name(enum authtok_alg alg)
-{
-	switch (alg) {
-	case AUTHTOK_HS256:
-		return "HS256";
-	case AUTHTOK_HS384:
-		return "HS384";
-	case AUTHTOK_HS512:
-		return "HS512";
-	}
-	return "";
-}
-
 static enum authtok_err
-add_key(struct authtok *engine, const struct at_hmac_key *from)
+add_key(struct authtok *engine, const struct at_key *from)
 {
 	struct at_engine_key *key = &engine->keys[engine->key_count];
 	char header[AT_HEADER_MAX];
 	enum authtok_err err;
 	int n;
 
-	err = at_hmac_init(&key->hmac, from->alg, from->secret, from->len);
+	err = at_signer_init(&key->signer, from);
 	if (err != AUTHTOK_OK)
 		return err;
 	memcpy(key->kid, from->kid, sizeof(key->kid));
 	key->alg = from->alg;
 	n = snprintf(header, sizeof(header),
 	    "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}",
-	    alg_name(key->alg), engine->typ, key->kid);
+	    at_alg_name(key->alg), engine->typ, key->kid);
 	key->header_len = at_b64url_encode(header, (size_t)n, key->header);
 	if (from->signing)
 		engine->signing = key;
@@ -177,16 +164,16 @@ authtok_new(const struct authtok_config *config,
 	if (config == NULL || keys == NULL || ret_engine == NULL ||
 	    !config_ok(config, keys))
 		return AUTHTOK_EINVAL;
-	if (signing_count(keys) != 1)
+	if (at_keys_count(keys) == 0 || signing_count(keys) > 1)
 		return AUTHTOK_EKEY;
 
-	count = at_keys_hmac_count(keys);
+	count = at_keys_count(keys);
 	engine = calloc(1, sizeof(*engine) + count * sizeof(engine->keys[0]));
 	if (engine == NULL)
 		return AUTHTOK_ENOMEM;
 	settle(engine, config);
 	for (i = 0; i < count; i++) {
-		err = add_key(engine, at_keys_hmac(keys, i));
+		err = add_key(engine, at_keys_get(keys, i));
 		if (err != AUTHTOK_OK) {
 			authtok_free(engine);
 			return err;
@@ -207,8 +194,14 @@ authtok_free(struct authtok *engine)
 	if (engine == NULL)
 		return;
 	for (i = 0; i < engine->key_count; i++)
-		at_hmac_clear(&engine->keys[i].hmac);
+		at_signer_clear(&engine->keys[i].signer);
 	free(engine);
+}
+
+bool
+authtok_can_issue(const struct authtok *engine)
+{
+	return engine != NULL && engine->signing != NULL;
 }
 
 int64_t

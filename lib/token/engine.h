@@ -7,8 +7,8 @@
 #include <authtok.h>
 
 #include "token/base64url.h"
-#include "token/hmac.h"
 #include "token/input.h"
+#include "token/signer.h"
 
 #define AT_NAME_MAX 128 /* bytes of issuer, audience, subject */
 #define AT_TYP_MAX  64  /* bytes of a header's typ */
@@ -21,7 +21,7 @@
 struct at_engine_key {
 	char kid[AUTHTOK_KID_MAX + 1];
 	enum authtok_alg alg;
-	struct at_hmac hmac;
+	struct at_signer signer;
 	/* The header of the tokens that we sign with it, in base64url. */
 	size_t header_len;
 	char header[AT_B64URL_LEN(AT_HEADER_MAX)];
@@ -56,7 +56,7 @@ struct authtok {
 	size_t layout_len;
 	char layout[AT_PREFIX_MAX];
 
-	const struct at_engine_key *signing;
+	const struct at_engine_key *signing; /* NULL: it only verifies */
 	size_t key_count;
 	struct at_engine_key keys[];
 };

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "token/alg.h"
 #include "token/claims.h"
 #include "token/escape.h"
 
@@ -31,18 +32,6 @@ refused(const struct at_json *json)
 		if (at_json_is(json, names[i]))
 			return true;
 	return at_reader_next(&r) == 'x' && at_reader_next(&r) == '5';
-}
-
-static enum authtok_alg
-read_alg(const struct at_json *json)
-{
-	if (at_json_is(json, "HS256"))
-		return AUTHTOK_HS256;
-	if (at_json_is(json, "HS384"))
-		return AUTHTOK_HS384;
-	if (at_json_is(json, "HS512"))
-		return AUTHTOK_HS512;
-	return (enum authtok_alg)0;
 }
 
 static char
@@ -108,7 +97,7 @@ read_member(const struct authtok *engine, struct at_json *json, char *text,
 		return AUTHTOK_EFORMAT;
 	if (alg) {
 		header->has_alg = true;
-		header->alg = read_alg(json);
+		header->alg = at_alg_of(json);
 	} else if (kid) {
 		header->has_kid = true;
 		header->key = key_by_kid(engine, json);

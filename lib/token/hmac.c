@@ -23,6 +23,10 @@ digest_name(enum authtok_alg alg)
 		return "SHA384";
 	case AUTHTOK_HS512:
 		return "SHA512";
+	case AUTHTOK_EDDSA:
+	case AUTHTOK_ES256:
+	case AUTHTOK_RS256:
+		break;
 	}
 	return NULL;
 }

@@ -142,7 +142,7 @@ authtok_issue(const struct authtok *engine, const struct authtok_grant *grant,
 {
 	char payload[REST_MAX];
 	const struct at_engine_key *key;
-	uint8_t tag[AT_MAC_MAX];
+	uint8_t sig[AT_SIGNATURE_MAX];
 	size_t payload_len;
 	int64_t now;
 	char *p;
@@ -150,27 +150,29 @@ authtok_issue(const struct authtok *engine, const struct authtok_grant *grant,
 	if (engine == NULL || grant == NULL || buf == NULL || ret_len == NULL ||
 	    !grant_ok(grant))
 		return AUTHTOK_EINVAL;
+	key = engine->signing;
+	if (key == NULL)
+		return AUTHTOK_EKEY;
 	now = authtok_now(engine);
 	if (now < 0 || now > AT_JSON_INT_MAX - engine->lifetime)
 		return AUTHTOK_EINVAL;
 	p = write_claims(payload, engine, grant, now);
 	payload_len = (size_t)(p - payload);
 
-	key = engine->signing;
 	if (size < key->header_len + engine->prefix_len +
-		AT_B64URL_LEN(payload_len) + AT_B64URL_LEN(key->hmac.len) +
+		AT_B64URL_LEN(payload_len) + AT_B64URL_LEN(key->signer.len) +
 		sizeof(".."))
 		return AUTHTOK_ENOSPC;
 	p = put(buf, key->header, key->header_len);
 	*p++ = '.';
 	p = put(p, engine->prefix, engine->prefix_len);
 	p += at_b64url_encode(payload, payload_len, p);
-	if (!at_hmac_tag_once(&key->hmac, buf, (size_t)(p - buf), tag)) {
+	if (!at_signer_sign(&key->signer, buf, (size_t)(p - buf), sig)) {
 		buf[0] = '\0';
 		return AUTHTOK_ECRYPTO;
 	}
 	*p++ = '.';
-	p += at_b64url_encode(tag, key->hmac.len, p);
+	p += at_b64url_encode(sig, key->signer.len, p);
 	*p = '\0';
 	*ret_len = (size_t)(p - buf);
 	if (ret_expires_at != NULL)

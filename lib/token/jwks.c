@@ -1,16 +1,16 @@
 /*
  * JWK Sets (RFC 7517 section 5) as key files: read with the strict scanner, all
- * or nothing, each fault named; and written for a start without any.
+ * or nothing, each fault named. They are written in jwks_write.c.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
+#include <openssl/evp.h>
 
+#include "token/alg.h"
 #include "token/base64url.h"
-#include "token/json.h"
+#include "token/jwk.h"
 #include "token/keyset.h"
 
 #define JWKS_DEPTH 8 /* members that are not known may be nested */
@@ -31,24 +31,58 @@ static const struct {
 	    "kid of an audit secret is not 0 to 255" },
 };
 
-/* One key while it is read. */
+#define PART(name)                                                \
+	{                                                         \
+		"a key without " name, name " is not a string",   \
+		    name " is too long", name " is not base64url" \
+	}
+
+/* What is said of a part. */
+static const struct {
+	const char *missing;
+	const char *ill_typed;
+	const char *too_long;
+	const char *ill_coded;
+} parts[AT_PARTS] = {
+	[AT_PART_K] = PART("k"),
+	[AT_PART_X] = PART("x"),
+	[AT_PART_Y] = PART("y"),
+	[AT_PART_D] = PART("d"),
+	[AT_PART_N] = PART("n"),
+	[AT_PART_E] = PART("e"),
+	[AT_PART_P] = PART("p"),
+	[AT_PART_Q] = PART("q"),
+	[AT_PART_DP] = PART("dp"),
+	[AT_PART_DQ] = PART("dq"),
+	[AT_PART_QI] = PART("qi"),
+};
+
+_Static_assert(AT_PART_MAX >= AT_SECRET_MAX, "a secret is a part");
+
+/* One key while it is read: 12 KiB. */
 struct jwk {
 	bool has_kty;
+	const struct at_jwk_form *form; /* NULL: an unknown kty */
+	bool has_crv;
+	char crv[8]; /* "": one that is too long for ours */
 	bool has_alg;
 	bool has_kid;
-	bool has_k;
-	bool oct;
 	bool sign;
 	enum use use;
 	enum at_secret_kind kind;
 	enum authtok_alg alg; /* 0: not one of ours */
 	char kid[AUTHTOK_KID_MAX + 1];
-	size_t secret_len;
-	uint8_t secret[AT_SECRET_MAX];
+	struct {
+		bool given;
+		const char *why; /* it is no part of a key */
+		size_t at;
+	} read[AT_PARTS];
+	struct at_parts parts;
 };
 
 struct reading {
 	struct authtok_keys *keys;
+	struct jwk *jwk; /* memory for one at a time */
 	struct at_json *json;
 	size_t at; /* of the value or key in hand */
 	const char *why;
@@ -110,17 +144,28 @@ read_kid(struct reading *r, struct jwk *jwk)
 	return AUTHTOK_OK;
 }
 
+/*
+ * Whether it matters that a part is at fault depends on kty, which may follow:
+ * what is no part of this type is passed over, as all that is not known (RFC 7517
+ * section 4).
+ */
 static enum authtok_err
-read_k(struct reading *r, struct jwk *jwk)
+read_part(struct reading *r, struct jwk *jwk, enum at_part part,
+    enum at_json_event event)
 {
 	const struct at_json *json = r->json;
 
-	if (json->len > AT_B64URL_LEN(AT_SECRET_MAX))
-		return fault(r, AUTHTOK_EINVAL, "k is too long");
-	if (!at_b64url_decode(
-		json->start, json->len, jwk->secret, &jwk->secret_len))
-		return fault(r, AUTHTOK_EFORMAT, "k is not base64url");
-	jwk->has_k = true;
+	jwk->read[part].given = true;
+	jwk->read[part].at = r->at;
+	if (event != AT_JSON_STRING)
+		jwk->read[part].why = parts[part].ill_typed;
+	else if (json->len > AT_B64URL_LEN(AT_PART_MAX))
+		jwk->read[part].why = parts[part].too_long;
+	else if (!at_b64url_decode(json->start, json->len,
+		     jwk->parts.of[part].bytes, &jwk->parts.of[part].len))
+		jwk->read[part].why = parts[part].ill_coded;
+	if (!at_json_skip(r->json, event))
+		return fault(r, AUTHTOK_EFORMAT, NULL);
 	return AUTHTOK_OK;
 }
 
@@ -128,7 +173,18 @@ static enum authtok_err
 read_kty(struct reading *r, struct jwk *jwk)
 {
 	jwk->has_kty = true;
-	jwk->oct = at_json_is(r->json, "oct");
+	for (size_t i = 0; i < AT_JWK_FORMS; i++)
+		if (at_json_is(r->json, at_jwk_forms[i].kty))
+			jwk->form = &at_jwk_forms[i];
+	return AUTHTOK_OK;
+}
+
+static enum authtok_err
+read_crv(struct reading *r, struct jwk *jwk)
+{
+	jwk->has_crv = true;
+	if (r->json->len < sizeof(jwk->crv))
+		at_json_copy(r->json, jwk->crv);
 	return AUTHTOK_OK;
 }
 
@@ -148,12 +204,7 @@ static enum authtok_err
 read_alg(struct reading *r, struct jwk *jwk)
 {
 	jwk->has_alg = true;
-	if (at_json_is(r->json, "HS256"))
-		jwk->alg = AUTHTOK_HS256;
-	else if (at_json_is(r->json, "HS384"))
-		jwk->alg = AUTHTOK_HS384;
-	else if (at_json_is(r->json, "HS512"))
-		jwk->alg = AUTHTOK_HS512;
+	jwk->alg = at_alg_of(r->json);
 	return AUTHTOK_OK;
 }
 
@@ -181,21 +232,34 @@ static const struct member {
 	{ "use", AT_JSON_STRING, read_use, "use is not a string" },
 	{ "kid", AT_JSON_STRING, read_kid, "kid is not a string" },
 	{ "alg", AT_JSON_STRING, read_alg, "alg is not a string" },
-	{ "k", AT_JSON_STRING, read_k, "k is not a string" },
+	{ "crv", AT_JSON_STRING, read_crv, "crv is not a string" },
 	{ "key_ops", AT_JSON_ARRAY, read_key_ops, "key_ops is not an array" },
 };
+
+/* The part of a key that the last NAME means, or AT_PARTS. */
+static size_t
+part_named(const struct at_json *json)
+{
+	size_t part = 0;
+
+	while (part < AT_PARTS && !at_json_is(json, at_part_names[part]))
+		part++;
+	return part;
+}
 
 /* The member whose name was read last. */
 static enum authtok_err
 read_member(struct reading *r, struct jwk *jwk)
 {
 	const size_t count = sizeof(members) / sizeof(members[0]);
+	size_t i = 0, part = part_named(r->json);
 	enum at_json_event event;
-	size_t i = 0;
 
 	while (i < count && !at_json_is(r->json, members[i].name))
 		i++;
 	event = next(r);
+	if (part < AT_PARTS)
+		return read_part(r, jwk, (enum at_part)part, event);
 	if (i == count) {
 		if (!at_json_skip(r->json, event))
 			return fault(r, AUTHTOK_EFORMAT, NULL);
@@ -206,27 +270,83 @@ read_member(struct reading *r, struct jwk *jwk)
 	return members[i].read(r, jwk);
 }
 
-/* What a key must have, whatever it is for. */
+/* The parts that are of its type. */
 static enum authtok_err
-check_jwk(struct reading *r, const struct jwk *jwk)
+check_parts(struct reading *r, const struct jwk *jwk)
 {
-	if (!jwk->has_kty)
-		return fault(r, AUTHTOK_EFORMAT, "a key without kty");
-	if (!jwk->oct)
-		return fault(r, AUTHTOK_ENOTSUP, "a kty other than oct");
-	if (jwk->use == USE_OTHER)
-		return fault(r, AUTHTOK_ENOTSUP, "an unknown use");
-	if (!jwk->has_kid)
-		return fault(r, AUTHTOK_EFORMAT, "a key without kid");
-	if (!jwk->has_k)
-		return fault(r, AUTHTOK_EFORMAT, "a key without k");
-	if (jwk->use == USE_SECRET)
-		return AUTHTOK_OK;
+	const struct at_jwk_form *form = jwk->form;
+
+	for (size_t i = 0; i < form->count; i++) {
+		enum at_part part = form->parts[i];
+
+		if (!jwk->read[part].given)
+			continue;
+		if (jwk->read[part].why != NULL) {
+			r->at = jwk->read[part].at;
+			return fault(r,
+			    jwk->read[part].why == parts[part].too_long
+				? AUTHTOK_EINVAL
+				: AUTHTOK_EFORMAT,
+			    jwk->read[part].why);
+		}
+		if (part != AT_PART_K && jwk->parts.of[part].len == 0) {
+			r->at = jwk->read[part].at;
+			return fault(
+			    r, AUTHTOK_EFORMAT, "an empty part of a key");
+		}
+	}
+	return AUTHTOK_OK;
+}
+
+/* What a key of access tokens must have besides. */
+static enum authtok_err
+check_signing(struct reading *r, const struct jwk *jwk)
+{
+	const struct at_jwk_form *form = jwk->form;
+
 	if (!jwk->has_alg)
 		return fault(r, AUTHTOK_EFORMAT, "a signing key without alg");
 	if (jwk->alg == 0)
 		return fault(r, AUTHTOK_ENOTSUP, "an unknown alg");
+	if (form->alg != 0 ? jwk->alg != form->alg
+			   : at_alg_secret_min(jwk->alg) == 0)
+		return fault(r, AUTHTOK_EFORMAT, "alg is not one of this kty");
+	if (form->alg != 0 && jwk->sign && !jwk->read[AT_PART_D].given)
+		return fault(r, AUTHTOK_EFORMAT,
+		    "\"sign\" in key_ops of a key without d");
 	return AUTHTOK_OK;
+}
+
+/* What a key must have, whatever it is for. */
+static enum authtok_err
+check_jwk(struct reading *r, const struct jwk *jwk)
+{
+	const struct at_jwk_form *form = jwk->form;
+	enum authtok_err err;
+
+	if (!jwk->has_kty)
+		return fault(r, AUTHTOK_EFORMAT, "a key without kty");
+	if (form == NULL)
+		return fault(r, AUTHTOK_ENOTSUP, "an unknown kty");
+	err = check_parts(r, jwk);
+	if (err != AUTHTOK_OK)
+		return err;
+	if (jwk->use == USE_OTHER)
+		return fault(r, AUTHTOK_ENOTSUP, "an unknown use");
+	if (!jwk->has_kid)
+		return fault(r, AUTHTOK_EFORMAT, "a key without kid");
+	if (jwk->use == USE_SECRET && form->alg != 0)
+		return fault(r, AUTHTOK_EFORMAT,
+		    "a refresh or audit secret of a kty other than oct");
+	if (form->crv != NULL && !jwk->has_crv)
+		return fault(r, AUTHTOK_EFORMAT, "a key without crv");
+	if (form->crv != NULL && strcmp(jwk->crv, form->crv) != 0)
+		return fault(r, AUTHTOK_ENOTSUP, "an unknown crv");
+	for (size_t i = 0; i < form->public_count; i++)
+		if (!jwk->read[form->parts[i]].given)
+			return fault(
+			    r, AUTHTOK_EFORMAT, parts[form->parts[i]].missing);
+	return jwk->use == USE_SECRET ? AUTHTOK_OK : check_signing(r, jwk);
 }
 
 /* The number that a secret's kid is, or -1. */
@@ -256,16 +376,34 @@ add_secret(struct reading *r, const struct jwk *jwk)
 	if (number < 0)
 		return fault(r, AUTHTOK_EFORMAT, kinds[jwk->kind].ill_numbered);
 	return at_keys_add_secret(r->keys, jwk->kind, (unsigned)number,
-	    jwk->secret, jwk->secret_len, jwk->sign);
+	    jwk->parts.of[AT_PART_K].bytes, jwk->parts.of[AT_PART_K].len,
+	    jwk->sign);
+}
+
+static enum authtok_err
+add_pair(struct reading *r, const struct jwk *jwk)
+{
+	EVP_PKEY *pair = NULL;
+	const char *why = NULL;
+	enum authtok_err err = at_pair_make(jwk->alg, &jwk->parts, &pair, &why);
+
+	if (err != AUTHTOK_OK)
+		return fault(r, err, why);
+	err = at_keys_add_pair(r->keys, jwk->kid, jwk->alg, pair, jwk->sign);
+	EVP_PKEY_free(pair);
+	return err;
 }
 
 static enum authtok_err
 add_signing(struct reading *r, const struct jwk *jwk)
 {
-	if (r->keys->hmac_count == AUTHTOK_KEYS_MAX)
+	if (r->keys->count == AUTHTOK_KEYS_MAX)
 		return fault(r, AUTHTOK_EINVAL, "too many keys");
-	return authtok_keys_add_hmac(r->keys, jwk->kid, jwk->alg, jwk->secret,
-	    jwk->secret_len, jwk->sign);
+	if (jwk->form->alg != 0)
+		return add_pair(r, jwk);
+	return authtok_keys_add_hmac(r->keys, jwk->kid, jwk->alg,
+	    jwk->parts.of[AT_PART_K].bytes, jwk->parts.of[AT_PART_K].len,
+	    jwk->sign);
 }
 
 static enum authtok_err
@@ -289,21 +427,22 @@ static enum authtok_err
 read_jwk(struct reading *r)
 {
 	size_t start = r->at;
-	struct jwk jwk = { 0 };
+	struct jwk *jwk = r->jwk;
 	enum at_json_event event;
 	enum authtok_err err = AUTHTOK_OK;
 
+	memset(jwk, 0, sizeof(*jwk));
 	while (err == AUTHTOK_OK && (event = next(r)) == AT_JSON_NAME)
-		err = read_member(r, &jwk);
+		err = read_member(r, jwk);
 	if (err == AUTHTOK_OK && event != AT_JSON_OBJECT_END)
 		err = fault(r, AUTHTOK_EFORMAT, NULL);
 	if (err == AUTHTOK_OK) {
 		r->at = start;
-		err = check_jwk(r, &jwk);
+		err = check_jwk(r, jwk);
 	}
 	if (err == AUTHTOK_OK)
-		err = add_jwk(r, &jwk);
-	OPENSSL_cleanse(&jwk, sizeof(jwk));
+		err = add_jwk(r, jwk);
+	OPENSSL_cleanse(jwk, sizeof(*jwk));
 	return err;
 }
 
@@ -374,54 +513,20 @@ authtok_keys_add_jwks(struct authtok_keys *keys, const char *text, size_t len,
 	if (keys == NULL || text == NULL)
 		return say(ret_why, ret_at, AUTHTOK_EINVAL,
 		    "no key set or no text", 0);
-	err = authtok_keys_new(&r.keys);
-	if (err != AUTHTOK_OK)
-		return say(ret_why, ret_at, err, "no memory", 0);
 	/* Into a copy, so that a fault leaves nothing behind. */
-	memcpy(r.keys, keys, sizeof(*keys));
+	r.jwk = malloc(sizeof(*r.jwk));
+	err = r.jwk != NULL ? at_keys_copy(keys, &r.keys) : AUTHTOK_ENOMEM;
+	if (err != AUTHTOK_OK) {
+		free(r.jwk);
+		return say(ret_why, ret_at, err, authtok_strerror(err), 0);
+	}
 	at_json_begin(&json, text, len, JWKS_DEPTH);
 	err = read_set(&r);
-	if (err == AUTHTOK_OK)
-		memcpy(keys, r.keys, sizeof(*keys));
-	else
-		say(ret_why, ret_at, err, r.why, r.at);
-	authtok_keys_free(r.keys);
-	return err;
-}
-
-enum authtok_err
-authtok_keys_generate(const char *kid, char *buf, size_t size, size_t *ret_len)
-{
-	static const char form[] =
-	    "{\"keys\":[\n"
-	    "{\"kty\":\"oct\",\"use\":\"sig\",\"kid\":\"%s\","
-	    "\"alg\":\"HS256\",\"k\":\"%.43s\","
-	    "\"key_ops\":[\"sign\",\"verify\"]},\n"
-	    "{\"kty\":\"oct\",\"use\":\"authtok-refresh\",\"kid\":\"1\","
-	    "\"k\":\"%.43s\",\"key_ops\":[\"sign\",\"verify\"]},\n"
-	    "{\"kty\":\"oct\",\"use\":\"authtok-audit\",\"kid\":\"1\","
-	    "\"k\":\"%.43s\",\"key_ops\":[\"sign\",\"verify\"]}\n"
-	    "]}\n";
-	char text[1024], k[3][AT_B64URL_LEN(32)];
-	uint8_t secret[3][32];
-	enum authtok_err err = AUTHTOK_OK;
-	int n;
-
-	if (kid == NULL || buf == NULL || ret_len == NULL || !at_kid_valid(kid))
-		return AUTHTOK_EINVAL;
-	if (RAND_bytes(&secret[0][0], sizeof(secret)) != 1)
-		return AUTHTOK_ECRYPTO;
-	for (int i = 0; i < 3; i++)
-		at_b64url_encode(secret[i], sizeof(secret[i]), k[i]);
-	n = snprintf(text, sizeof(text), form, kid, k[0], k[1], k[2]);
-	if ((size_t)n < size) {
-		memcpy(buf, text, (size_t)n + 1);
-		*ret_len = (size_t)n;
-	} else {
-		err = AUTHTOK_ENOSPC;
+	free(r.jwk);
+	if (err == AUTHTOK_OK) {
+		at_keys_replace(keys, r.keys);
+		return AUTHTOK_OK;
 	}
-	OPENSSL_cleanse(secret, sizeof(secret));
-	OPENSSL_cleanse(k, sizeof(k));
-	OPENSSL_cleanse(text, sizeof(text));
-	return err;
+	authtok_keys_free(r.keys);
+	return say(ret_why, ret_at, err, r.why, r.at);
 }

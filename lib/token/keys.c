@@ -1,6 +1,6 @@
 /*
  * The builder of a key set. Secrets are copied in, and wiped when the set is
- * freed; what a key may be used for is fixed here, never by a token.
+ * freed; pairs are shared with whoever copies the set; what a key may be used for is fixed here, never by a token.
  */
 #include "token/keys.h"
 
@@ -8,23 +8,10 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
+#include "token/alg.h"
 #include "token/keyset.h"
-
-/* The least secret of an algorithm: its hash's size (RFC 7518 section 3.2). */
-static size_t
-alg_secret_min(enum authtok_alg alg)
-{
-	switch (alg) {
-	case AUTHTOK_HS256:
-		return 32;
-	case AUTHTOK_HS384:
-		return 48;
-	case AUTHTOK_HS512:
-		return 64;
-	}
-	return 0;
-}
 
 static bool
 all_alike(const uint8_t *secret, size_t len)
@@ -79,42 +66,113 @@ authtok_keys_new(struct authtok_keys **ret_keys)
 	return AUTHTOK_OK;
 }
 
+static void
+release_pairs(struct authtok_keys *keys)
+{
+	for (size_t i = 0; i < keys->count; i++)
+		EVP_PKEY_free(keys->all[i].pair);
+}
+
 void
 authtok_keys_free(struct authtok_keys *keys)
 {
 	if (keys == NULL)
 		return;
+	release_pairs(keys);
 	OPENSSL_cleanse(keys, sizeof(*keys));
 	free(keys);
+}
+
+enum authtok_err
+at_keys_copy(const struct authtok_keys *keys, struct authtok_keys **ret_keys)
+{
+	struct authtok_keys *copy;
+	enum authtok_err err = authtok_keys_new(&copy);
+
+	if (err != AUTHTOK_OK)
+		return err;
+	memcpy(copy, keys, sizeof(*copy));
+	/* counted one by one, so that a failure releases what is shared */
+	for (copy->count = 0; copy->count < keys->count; copy->count++)
+		if (copy->all[copy->count].pair != NULL &&
+		    EVP_PKEY_up_ref(copy->all[copy->count].pair) != 1) {
+			authtok_keys_free(copy);
+			return AUTHTOK_ECRYPTO;
+		}
+	*ret_keys = copy;
+	return AUTHTOK_OK;
+}
+
+void
+at_keys_replace(struct authtok_keys *keys, struct authtok_keys *from)
+{
+	release_pairs(keys);
+	memcpy(keys, from, sizeof(*keys));
+	from->count = 0; /* its pairs are the other's now */
+	authtok_keys_free(from);
+}
+
+/* A place for one more key of this kid. Errors: EINVAL. */
+static enum authtok_err
+place(struct authtok_keys *keys, const char *kid, struct at_key **ret_key)
+{
+	size_t i;
+
+	if (keys == NULL || kid == NULL || !at_kid_valid(kid) ||
+	    keys->count == AUTHTOK_KEYS_MAX)
+		return AUTHTOK_EINVAL;
+	for (i = 0; i < keys->count; i++)
+		if (strcmp(keys->all[i].kid, kid) == 0)
+			return AUTHTOK_EINVAL;
+	*ret_key = &keys->all[keys->count];
+	return AUTHTOK_OK;
+}
+
+static void
+fill(struct authtok_keys *keys, struct at_key *key, const char *kid,
+    enum authtok_alg alg, bool signing)
+{
+	memcpy(key->kid, kid, strlen(kid) + 1);
+	key->alg = alg;
+	key->signing = signing;
+	keys->count++;
 }
 
 enum authtok_err
 authtok_keys_add_hmac(struct authtok_keys *keys, const char *kid,
     enum authtok_alg alg, const void *secret, size_t secret_len, bool signing)
 {
-	struct at_hmac_key *key;
+	struct at_key *key;
 	enum authtok_err err;
-	size_t i;
 
-	if (keys == NULL || kid == NULL || !at_kid_valid(kid))
+	if (keys == NULL || kid == NULL || !at_kid_valid(kid) ||
+	    at_alg_secret_min(alg) == 0)
 		return AUTHTOK_EINVAL;
-	if (alg_secret_min(alg) == 0)
-		return AUTHTOK_EINVAL;
-	err = check_secret(secret, secret_len, alg_secret_min(alg));
+	err = check_secret(secret, secret_len, at_alg_secret_min(alg));
+	if (err == AUTHTOK_OK)
+		err = place(keys, kid, &key);
 	if (err != AUTHTOK_OK)
 		return err;
-	if (keys->hmac_count == AUTHTOK_KEYS_MAX)
-		return AUTHTOK_EINVAL;
-	for (i = 0; i < keys->hmac_count; i++)
-		if (strcmp(keys->hmac[i].kid, kid) == 0)
-			return AUTHTOK_EINVAL;
-
-	key = &keys->hmac[keys->hmac_count++];
-	memcpy(key->kid, kid, strlen(kid) + 1);
-	key->alg = alg;
-	key->signing = signing;
+	key->pair = NULL;
 	key->len = secret_len;
 	memcpy(key->secret, secret, secret_len);
+	fill(keys, key, kid, alg, signing);
+	return AUTHTOK_OK;
+}
+
+enum authtok_err
+at_keys_add_pair(struct authtok_keys *keys, const char *kid,
+    enum authtok_alg alg, EVP_PKEY *pair, bool signing)
+{
+	struct at_key *key;
+	enum authtok_err err = place(keys, kid, &key);
+
+	if (err != AUTHTOK_OK)
+		return err;
+	if (EVP_PKEY_up_ref(pair) != 1)
+		return AUTHTOK_ECRYPTO;
+	key->pair = pair;
+	fill(keys, key, kid, alg, signing);
 	return AUTHTOK_OK;
 }
 
@@ -164,15 +222,15 @@ authtok_keys_add_audit(struct authtok_keys *keys, unsigned number,
 }
 
 size_t
-at_keys_hmac_count(const struct authtok_keys *keys)
+at_keys_count(const struct authtok_keys *keys)
 {
-	return keys->hmac_count;
+	return keys->count;
 }
 
-const struct at_hmac_key *
-at_keys_hmac(const struct authtok_keys *keys, size_t i)
+const struct at_key *
+at_keys_get(const struct authtok_keys *keys, size_t i)
 {
-	return i < keys->hmac_count ? &keys->hmac[i] : NULL;
+	return i < keys->count ? &keys->all[i] : NULL;
 }
 
 const struct at_secrets *

@@ -6,14 +6,18 @@
 #ifndef AT_TOKEN_KEYS_H
 #define AT_TOKEN_KEYS_H
 
+#include <openssl/types.h>
+
 #include <authtok.h>
 
 #define AT_SECRET_MAX 1024 /* bytes of a secret */
 
-struct at_hmac_key {
+/* A key of access tokens. */
+struct at_key {
 	char kid[AUTHTOK_KID_MAX + 1];
 	enum authtok_alg alg;
 	bool signing;
+	EVP_PKEY *pair; /* EdDSA, ES256, RS256; NULL: HMAC, by secret */
 	size_t len;
 	uint8_t secret[AT_SECRET_MAX];
 };
@@ -37,9 +41,8 @@ struct at_secrets {
 	struct at_secret all[AUTHTOK_KEYS_MAX];
 };
 
-size_t at_keys_hmac_count(const struct authtok_keys *keys);
-const struct at_hmac_key *at_keys_hmac(
-    const struct authtok_keys *keys, size_t i);
+size_t at_keys_count(const struct authtok_keys *keys);
+const struct at_key *at_keys_get(const struct authtok_keys *keys, size_t i);
 
 const struct at_secrets *at_keys_secrets(
     const struct authtok_keys *keys, enum at_secret_kind kind);

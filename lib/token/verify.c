@@ -54,7 +54,7 @@ split_known(const struct authtok *engine, const char *token, size_t len,
 	size_t i, tag;
 
 	for (i = 0; i < engine->key_count; i++, key++) {
-		tag = AT_B64URL_LEN(key->hmac.len);
+		tag = AT_B64URL_LEN(key->signer.len);
 		if (len < key->header_len + tag + 2 ||
 		    token[key->header_len] != '.' ||
 		    token[len - tag - 1] != '.' ||
@@ -110,7 +110,7 @@ verify(const struct authtok *engine, const char *token, size_t len,
 		    engine, &claims->json, header, header_len, &key);
 	}
 	if (err == AUTHTOK_OK)
-		err = at_hmac_check(&key->hmac, claims->scratch, token,
+		err = at_signer_check(&key->signer, claims->scratch, token,
 		    len - parts[2].len - 1, tag, tag_len);
 	if (err == AUTHTOK_OK)
 		err = (strict ? at_payload_read_strict : at_payload_read)(

@@ -52,7 +52,7 @@ START_TEST(kids)
 	ck_assert_int_eq(add("k\"", AUTHTOK_HS256, 32), AUTHTOK_EINVAL);
 	ck_assert_int_eq(add("k\xc3\xa9", AUTHTOK_HS256, 32), AUTHTOK_EINVAL);
 	ck_assert_int_eq(add(NULL, AUTHTOK_HS256, 32), AUTHTOK_EINVAL);
-	ck_assert_uint_eq(at_keys_hmac_count(keys), 3);
+	ck_assert_uint_eq(at_keys_count(keys), 3);
 }
 END_TEST
 
@@ -76,7 +76,9 @@ START_TEST(secrets_are_long_enough)
 	ck_assert_int_eq(add("d", AUTHTOK_HS256, 1024), 0);
 	ck_assert_int_eq(add("e", AUTHTOK_HS256, 1025), AUTHTOK_EINVAL);
 	ck_assert_int_eq(add("f", (enum authtok_alg)0, 64), AUTHTOK_EINVAL);
-	ck_assert_int_eq(add("f", (enum authtok_alg)4, 64), AUTHTOK_EINVAL);
+	ck_assert_int_eq(add("f", (enum authtok_alg)7, 64), AUTHTOK_EINVAL);
+	ck_assert_int_eq(add("f", AUTHTOK_EDDSA, 64), AUTHTOK_EINVAL);
+	ck_assert_int_eq(add("f", AUTHTOK_RS256, 64), AUTHTOK_EINVAL);
 }
 END_TEST
 
@@ -138,7 +140,7 @@ START_TEST(numbered_secrets)
 	ck_assert_mem_eq(secrets->all[1].secret, secret2, 64);
 	ck_assert_uint_eq(
 	    at_keys_secrets(keys, (enum at_secret_kind)(1 - _i))->count, 0);
-	ck_assert_ptr_null(at_keys_hmac(keys, 0));
+	ck_assert_ptr_null(at_keys_get(keys, 0));
 }
 END_TEST
 
@@ -202,15 +204,15 @@ START_TEST(a_jwk_set_is_read)
 
 	ck_assert_int_eq(jwks(text, &why, NULL), 0);
 	ck_assert_ptr_null(why);
-	ck_assert_uint_eq(at_keys_hmac_count(keys), 3);
-	ck_assert_str_eq(at_keys_hmac(keys, 0)->kid, "one");
-	ck_assert_int_eq(at_keys_hmac(keys, 0)->alg, AUTHTOK_HS256);
-	ck_assert(at_keys_hmac(keys, 0)->signing);
-	ck_assert_uint_eq(at_keys_hmac(keys, 1)->len, 32);
-	ck_assert_mem_eq(at_keys_hmac(keys, 1)->secret,
+	ck_assert_uint_eq(at_keys_count(keys), 3);
+	ck_assert_str_eq(at_keys_get(keys, 0)->kid, "one");
+	ck_assert_int_eq(at_keys_get(keys, 0)->alg, AUTHTOK_HS256);
+	ck_assert(at_keys_get(keys, 0)->signing);
+	ck_assert_uint_eq(at_keys_get(keys, 1)->len, 32);
+	ck_assert_mem_eq(at_keys_get(keys, 1)->secret,
 	    "0123456789abcdef0123456789ABCDEF", 32);
-	ck_assert(!at_keys_hmac(keys, 1)->signing);
-	ck_assert(!at_keys_hmac(keys, 2)->signing);
+	ck_assert(!at_keys_get(keys, 1)->signing);
+	ck_assert(!at_keys_get(keys, 2)->signing);
 	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->count, 2);
 	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->all[0].number, 0);
 	ck_assert(at_keys_secrets(keys, AT_REFRESH)->all[0].current);
@@ -221,7 +223,7 @@ START_TEST(a_jwk_set_is_read)
 	ck_assert_uint_eq(audit->all[0].number, 255);
 	ck_assert(audit->all[0].current);
 	ck_assert_mem_eq(
-	    audit->all[0].secret, at_keys_hmac(keys, 0)->secret, 32);
+	    audit->all[0].secret, at_keys_get(keys, 0)->secret, 32);
 }
 END_TEST
 
@@ -269,13 +271,13 @@ static const struct fault {
 	{ SET(FIELD("key_ops", "[1]")), AUTHTOK_EFORMAT,
 	    "key_ops is not an array of strings" },
 	{ SET("{\"kty\":1}"), AUTHTOK_EFORMAT, "kty is not a string" },
-	{ SET("{\"kty\":\"RSA\",\"n\":\"AQAB\"}"), AUTHTOK_ENOTSUP,
-	    "a kty other than oct" },
-	{ SET("{\"kty\":\"OCT\"}"), AUTHTOK_ENOTSUP, "a kty other than oct" },
+	{ SET("{\"kty\":\"RSA\",\"n\":\"AQAB\"}"), AUTHTOK_EFORMAT,
+	    "a key without kid" },
+	{ SET("{\"kty\":\"OCT\"}"), AUTHTOK_ENOTSUP, "an unknown kty" },
 	{ SET(FIELD("use", "\"enc\"")), AUTHTOK_ENOTSUP, "an unknown use" },
 	{ SET("{\"kty\":\"oct\",\"kid\":\"a\",\"alg\":\"RS256\",\"k\":\"" K1
 	      "\"}"),
-	    AUTHTOK_ENOTSUP, "an unknown alg" },
+	    AUTHTOK_EFORMAT, "alg is not one of this kty" },
 	{ SET("{\"kty\":\"oct\",\"kid\":\"a\",\"alg\":\"none\",\"k\":\"" K1
 	      "\"}"),
 	    AUTHTOK_ENOTSUP, "an unknown alg" },
@@ -324,7 +326,7 @@ START_TEST(jwk_set_faults_are_named)
 	ck_assert_str_eq(why, fault->why);
 	ck_assert_uint_le(at, strlen(fault->text));
 	ck_assert_int_eq(jwks(fault->text, NULL, NULL), fault->err);
-	ck_assert_uint_eq(at_keys_hmac_count(keys), 0);
+	ck_assert_uint_eq(at_keys_count(keys), 0);
 	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->count, 0);
 	ck_assert_uint_eq(at_keys_secrets(keys, AT_AUDIT)->count, 0);
 }
@@ -350,10 +352,10 @@ START_TEST(all_of_a_jwk_set_or_none)
 	    jwks(SET(SIG("b", K2, "") "," REFRESH("1") "," SIG("a", K1, "")),
 		NULL, NULL),
 	    AUTHTOK_EINVAL);
-	ck_assert_uint_eq(at_keys_hmac_count(keys), 1);
+	ck_assert_uint_eq(at_keys_count(keys), 1);
 	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->count, 0);
 	ck_assert_int_eq(jwks(SET(SIG("b", K2, "")), NULL, NULL), 0);
-	ck_assert_uint_eq(at_keys_hmac_count(keys), 2);
+	ck_assert_uint_eq(at_keys_count(keys), 2);
 	ck_assert_int_eq(
 	    authtok_keys_add_jwks(keys, NULL, 0, NULL, NULL), AUTHTOK_EINVAL);
 }
@@ -380,18 +382,20 @@ START_TEST(generated_sets_are_read_back)
 
 	memset(kid, 'k', sizeof(kid));
 	kid[AUTHTOK_KID_MAX] = '\0';
-	ck_assert_int_eq(authtok_keys_generate(kid, buf, sizeof(buf), &len), 0);
+	ck_assert_int_eq(
+	    authtok_keys_generate(AUTHTOK_HS256, kid, buf, sizeof(buf), &len),
+	    0);
 	ck_assert_uint_eq(strlen(buf), len);
 	ck_assert_int_eq(jwks(buf, NULL, NULL), 0);
-	ck_assert_uint_eq(at_keys_hmac_count(keys), 1);
-	ck_assert_str_eq(at_keys_hmac(keys, 0)->kid, kid);
-	ck_assert(at_keys_hmac(keys, 0)->signing);
-	ck_assert_uint_eq(at_keys_hmac(keys, 0)->len, 32);
+	ck_assert_uint_eq(at_keys_count(keys), 1);
+	ck_assert_str_eq(at_keys_get(keys, 0)->kid, kid);
+	ck_assert(at_keys_get(keys, 0)->signing);
+	ck_assert_uint_eq(at_keys_get(keys, 0)->len, 32);
 	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->count, 1);
 	ck_assert(at_keys_secrets(keys, AT_REFRESH)->all[0].current);
 	ck_assert_uint_eq(at_keys_secrets(keys, AT_REFRESH)->all[0].len, 32);
 	ck_assert_mem_ne(at_keys_secrets(keys, AT_REFRESH)->all[0].secret,
-	    at_keys_hmac(keys, 0)->secret, 32);
+	    at_keys_get(keys, 0)->secret, 32);
 
 	ck_assert_uint_eq(audit->count, 1);
 	ck_assert(audit->all[0].current);
@@ -400,19 +404,23 @@ START_TEST(generated_sets_are_read_back)
 	ck_assert_mem_ne(audit->all[0].secret,
 	    at_keys_secrets(keys, AT_REFRESH)->all[0].secret, 32);
 	ck_assert_mem_ne(
-	    audit->all[0].secret, at_keys_hmac(keys, 0)->secret, 32);
+	    audit->all[0].secret, at_keys_get(keys, 0)->secret, 32);
 
-	ck_assert_int_eq(authtok_keys_generate(kid, again, len + 1, &n), 0);
+	ck_assert_int_eq(
+	    authtok_keys_generate(AUTHTOK_HS256, kid, again, len + 1, &n), 0);
 	ck_assert_str_ne(buf, again);
 	memset(again, 'x', sizeof(again));
 	n = 7;
 	ck_assert_int_eq(
-	    authtok_keys_generate(kid, again, len, &n), AUTHTOK_ENOSPC);
+	    authtok_keys_generate(AUTHTOK_HS256, kid, again, len, &n),
+	    AUTHTOK_ENOSPC);
 	ck_assert_uint_eq(n, 7);
 	ck_assert_int_eq(again[0], 'x');
-	ck_assert_int_eq(authtok_keys_generate("a b", again, sizeof(again), &n),
+	ck_assert_int_eq(authtok_keys_generate(
+			     AUTHTOK_HS256, "a b", again, sizeof(again), &n),
 	    AUTHTOK_EINVAL);
-	ck_assert_int_eq(authtok_keys_generate(NULL, again, sizeof(again), &n),
+	ck_assert_int_eq(authtok_keys_generate(
+			     AUTHTOK_HS256, NULL, again, sizeof(again), &n),
 	    AUTHTOK_EINVAL);
 }
 END_TEST

@@ -137,6 +137,30 @@ START_TEST(refresh_secret_is_needed)
 }
 END_TEST
 
+START_TEST(engine_must_issue)
+{
+	const struct authtok_sessions_config config =
+	    AUTHTOK_SESSIONS_CONFIG_INIT;
+	struct authtok_config verifying = AUTHTOK_CONFIG_INIT;
+	struct authtok_sessions *made = NULL;
+	struct authtok_keys *keys;
+	struct authtok *engine;
+
+	verifying.issuer = verifying.audience = "a";
+	ck_assert_int_eq(authtok_keys_new(&keys), AUTHTOK_OK);
+	ck_assert_int_eq(authtok_keys_add_hmac(keys, "k", AUTHTOK_HS256,
+			     "0123456789abcdef0123456789ABCDEF", 32, false),
+	    AUTHTOK_OK);
+	ck_assert_int_eq(authtok_new(&verifying, keys, &engine), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    authtok_sessions_new(&config, engine, w.keys, w.faulty, &made),
+	    AUTHTOK_EKEY);
+	ck_assert_ptr_null(made);
+	authtok_free(engine);
+	authtok_keys_free(keys);
+}
+END_TEST
+
 START_TEST(engine_is_lent)
 {
 	ck_assert_ptr_eq(authtok_sessions_engine(w.sessions), w.engine);
@@ -425,6 +449,7 @@ add_service(Suite *suite)
 	tcase_add_loop_test(tc, reuse_is_revoked_by_any_clock, 0, 3);
 	tcase_add_test(tc, store_of_another_version_is_refused);
 	tcase_add_test(tc, refresh_secret_is_needed);
+	tcase_add_test(tc, engine_must_issue);
 	tcase_add_test(tc, engine_is_lent);
 	tcase_add_test(tc, purge_removes_what_has_expired);
 	tcase_add_loop_test(tc, many_callers_get_one_child, 0, 2);
