@@ -55,10 +55,11 @@ void ctl_close(struct ctl *ctl);
  */
 int ctl_user(const char *file, const char *store, int argc, char **argv);
 
-/* The same for `session`, `audit` and `purge`. */
+/* The same for `session`, `audit`, `purge` and `keys`. */
 int ctl_session(const char *file, const char *store, int argc, char **argv);
 int ctl_audit(const char *file, const char *store, int argc, char **argv);
 int ctl_purge(const char *file, const char *store, int argc, char **argv);
+int ctl_keys(const char *file, const char *store, int argc, char **argv);
 
 /* The user that a name, or #ID, means; an exit status, and why was said. */
 int ctl_find_user(

@@ -27,6 +27,7 @@ static const char usage[] =
     "  audit verify [--head SEQ:MAC]\n"
     "  audit export FILE --before DATE | --upto SEQ\n"
     "  purge\n"
+    "  keys new [--alg ALG] [--kid KID]\n"
     "\n"
     "USER is a name, or #ID. Passwords are read from the terminal or the "
     "first\n"
@@ -79,6 +80,7 @@ static const struct {
 	{ "session", ctl_session },
 	{ "audit", ctl_audit },
 	{ "purge", ctl_purge },
+	{ "keys", ctl_keys },
 };
 
 int

@@ -17,13 +17,17 @@ open_engine(struct ctl *ctl, const struct authtok_keys *keys)
 {
 	const struct config *config = ctl->config;
 	struct authtok_config settings = AUTHTOK_CONFIG_INIT;
+	enum authtok_err err;
 
 	settings.issuer = config->issuer;
 	settings.audience = config->audience;
 	/* how long a revocation matters depends on these two */
 	settings.lifetime = config->jwt_expiration;
 	settings.expiry_leeway = config->expiry_leeway;
-	return authtok_new(&settings, keys, &ctl->engine);
+	err = authtok_new(&settings, keys, &ctl->engine);
+	if (err == AUTHTOK_OK && !authtok_can_issue(ctl->engine))
+		return AUTHTOK_EKEY;
+	return err;
 }
 
 static enum authtok_err

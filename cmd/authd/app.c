@@ -98,6 +98,27 @@ make_signers(struct app *app, const struct config *config,
 	return err == AUTHTOK_OK ? APP_OK : fail(err, why);
 }
 
+/* What others verify our tokens with, if it is public. */
+static enum app_result
+publish_keys(struct app *app, const struct authtok_keys *keys, char *why)
+{
+	char *text = malloc(AUTHTOK_PUBLIC_MAX);
+	enum authtok_err err = AUTHTOK_ENOMEM;
+	size_t len = 0;
+
+	if (text != NULL)
+		err = authtok_keys_public(keys, text, AUTHTOK_PUBLIC_MAX, &len);
+	if (err == AUTHTOK_OK) {
+		app->jwks =
+		    strdup(text); /* which takes no more than it needs */
+		app->jwks_len = len;
+		err = app->jwks != NULL ? AUTHTOK_OK : AUTHTOK_ENOMEM;
+	}
+	free(text);
+	return err == AUTHTOK_OK || err == AUTHTOK_EKEY ? APP_OK
+							: fail(err, why);
+}
+
 static enum app_result
 make_accounts(struct app *app, char *why)
 {
@@ -180,6 +201,8 @@ app_new(struct config *config, struct authtok_store *store,
 		result =
 		    make_signers(app, config, keys, store, revocations, why);
 	if (result == APP_OK)
+		result = publish_keys(app, keys, why);
+	if (result == APP_OK)
 		result = make_accounts(app, why);
 	if (result == APP_OK) {
 		*ret_app = app;
@@ -217,6 +240,7 @@ app_free(struct app *app)
 		app_flush(app);
 	authtok_accounts_free(app->accounts);
 	free_signers(app);
+	free(app->jwks);
 	config_free(app->config);
 	pthread_mutex_destroy(&app->lock);
 	free(app);

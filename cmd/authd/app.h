@@ -31,6 +31,8 @@ struct app {
 	struct authtok *unrevoked;
 	struct authtok_sessions *sessions;
 	struct authtok_accounts *accounts;
+	char *jwks; /* the public keys, or NULL: there are none */
+	size_t jwks_len;
 	char key_ids[AUTHTOK_DETAIL_MAX + 1]; /* for the audit log */
 	pthread_mutex_t lock;                 /* of idle */
 	struct app_slot *idle; /* claims objects that no thread uses */

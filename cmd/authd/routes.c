@@ -6,6 +6,7 @@
 #include "authd/routes.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -75,6 +76,27 @@ route_readyz(struct call *call)
 		reply_fail_system(call, err, 0);
 }
 
+/*
+ * A copy of what was built with the generation, which may be gone before it is
+ * sent. Public, and old for a while: a key is announced before it signs.
+ */
+static void
+route_jwks(struct call *call)
+{
+	char *copy = malloc(call->app->jwks_len + 1);
+	struct text text;
+
+	if (copy == NULL) {
+		reply_fail_system(call, AUTHTOK_ENOMEM, 0);
+		return;
+	}
+	text_init(&text, copy, call->app->jwks_len + 1);
+	text_add(&text, call->app->jwks);
+	reply_json(call, &text);
+	call->res->type = "application/jwk-set+json"; /* RFC 7517, 8.5.2 */
+	http_add(call->res, "Cache-Control", "public, max-age=300");
+}
+
 #define PATH(text) text, sizeof(text) - 1
 
 static const struct route routes[] = {
@@ -91,6 +113,7 @@ static const struct route routes[] = {
 	{ PATH("/api/test/user"), HTTP_GET, route_user },
 	{ PATH("/api/test/mod"), HTTP_GET, route_mod },
 	{ PATH("/api/test/admin"), HTTP_GET, route_admin },
+	{ PATH("/.well-known/jwks.json"), HTTP_GET, route_jwks },
 	{ PATH("/healthz"), HTTP_GET, route_healthz },
 	{ PATH("/readyz"), HTTP_GET, route_readyz },
 };
@@ -157,6 +180,10 @@ dispatch(struct call *call)
 		http_add(call->res, "Cache-Control", "no-store");
 	cross_origin = cors_answer(config->cors_origins,
 	    http_header(call->req, "origin", NULL), call->res);
+	/* without a key that is public there is nothing of the kind */
+	if (route != NULL && route->run == route_jwks &&
+	    call->app->jwks == NULL)
+		route = NULL;
 	if (route == NULL) {
 		reply_fail(call, FAIL_NOT_FOUND);
 	} else if (method == HTTP_OPTIONS) {

@@ -221,6 +221,45 @@ START_TEST(wrong_words_are_usage_and_create_nothing)
 }
 END_TEST
 
+static int
+count(const char *text)
+{
+	int n = 0;
+
+	for (const char *p = output; (p = strstr(p, text)) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* Printed, nothing else is made of it. */
+START_TEST(keys_are_made)
+{
+	static const char *const algs[] = { "HS256", "HS384", "HS512", "EdDSA",
+		"ES256", "RS256" };
+	char alg[24];
+
+	for (int i = 0; i < 6; i++) {
+		ck_assert_int_eq(ctl("", "keys", "new", "--alg", algs[i],
+				     "--kid=my-key", NULL),
+		    0);
+		snprintf(alg, sizeof(alg), "\"alg\":\"%s\"", algs[i]);
+		ck_assert_int_eq(count(alg), 1);
+		ck_assert_int_eq(count("\"kid\":\"my-key\""), 1);
+		ck_assert_int_eq(count("authtok-refresh"), 1);
+		ck_assert_int_eq(count("authtok-audit"), 1);
+	}
+	ck_assert_int_eq(ctl("", "keys", "new", NULL), 0);
+	ck_assert_int_eq(count("\"alg\":\"HS256\""), 1);
+	ck_assert_int_eq(ctl("", "keys", NULL), 2);
+	ck_assert_int_eq(ctl("", "keys", "old", NULL), 2);
+	ck_assert_int_eq(ctl("", "keys", "new", "--alg", "none", NULL), 2);
+	ck_assert_int_eq(ctl("", "keys", "new", "--alg", NULL), 2);
+	ck_assert_int_eq(ctl("", "keys", "new", "--kid", "a b", NULL), 2);
+	ck_assert_int_eq(ctl("", "keys", "new", "--kid=", NULL), 2);
+	ck_assert_int_eq(ctl("", "keys", "new", "more", NULL), 2);
+}
+END_TEST
+
 /* Read from the terminal until text has come. */
 static void
 await(int fd, const char *text)
@@ -323,6 +362,7 @@ main(void)
 	tcase_add_test(tcase, roles_disable_enable_delete);
 	tcase_add_test(tcase, passwd_takes_passwords_and_hashes);
 	tcase_add_test(tcase, wrong_words_are_usage_and_create_nothing);
+	tcase_add_test(tcase, keys_are_made);
 	tcase_add_test(tcase, a_terminal_is_asked_twice_without_echo);
 	tcase_add_test(tcase, an_interrupt_restores_the_echo);
 	suite_add_tcase(suite, tcase);
