@@ -16,15 +16,19 @@
 #include <authtok.h>
 
 #include "token/claims.h"
+#include "token/keys.h"
+#include "token/signature.h"
 
 #define AGREE_NOW      INT64_C(1800000000)
 #define AGREE_LIFETIME 3600
 #define AGREE_ROOM     (2 * AUTHTOK_TOKEN_MAX)
+#define AGREE_PAIRS    3
 
 struct agree {
 	struct authtok *engine;
 	struct authtok_claims *fast, *strict, *layout;
 	char token[AGREE_ROOM];
+	struct at_signature pairs[AGREE_PAIRS];     /* of k3 and on */
 	unsigned long accepted, refused, short_cut; /* of what was tried */
 };
 
@@ -45,7 +49,34 @@ agree_now(void *arg)
 	return AGREE_NOW;
 }
 
-/* With a signing key "k1" (HS256) and another, "k2" (HS512). */
+/* New pairs "k3" (EdDSA), "k4" (ES256), "k5" (RS256): for keys, and to sign. */
+static inline void
+agree_add_pairs(struct agree *a, struct authtok_keys *keys)
+{
+	char text[AUTHTOK_GENERATED_MAX], *ops;
+	const char *token = "pairs";
+	size_t n, len = strlen(token);
+
+	for (int i = 0; i < AGREE_PAIRS; i++) {
+		const struct at_key *key;
+
+		AGREE(
+		    authtok_keys_generate((enum authtok_alg)(AUTHTOK_EDDSA + i),
+			(const char *[]){ "k3", "k4", "k5" }[i], text,
+			sizeof(text), &n) == 0);
+		/* the pair alone, and not as the one that signs */
+		strcpy(strstr(text, "},\n") + 1, "]}");
+		ops = strstr(text, "\"sign\"");
+		memcpy(ops, "\"none\"", 6);
+		AGREE(authtok_keys_add_jwks(
+			  keys, text, strlen(text), NULL, NULL) == 0);
+		key = at_keys_get(keys, at_keys_count(keys) - 1);
+		AGREE(at_signature_init(
+			  &a->pairs[i], key->alg, key->pair, true) == 0);
+	}
+}
+
+/* With a signing key "k1" (HS256) and another, "k2" (HS512); and the pairs. */
 static inline void
 agree_begin(struct agree *a, const char *issuer)
 {
@@ -64,6 +95,7 @@ agree_begin(struct agree *a, const char *issuer)
 		  keys, "k1", AUTHTOK_HS256, agree_secret, 32, true) == 0);
 	AGREE(authtok_keys_add_hmac(
 		  keys, "k2", AUTHTOK_HS512, agree_secret, 64, false) == 0);
+	agree_add_pairs(a, keys);
 	AGREE(authtok_new(&config, keys, &a->engine) == 0);
 	authtok_keys_free(keys);
 	AGREE(authtok_claims_new(&a->fast) == 0);
@@ -78,6 +110,8 @@ agree_end(struct agree *a)
 	authtok_claims_free(a->strict);
 	authtok_claims_free(a->layout);
 	authtok_free(a->engine);
+	for (int i = 0; i < AGREE_PAIRS; i++)
+		at_signature_clear(&a->pairs[i]);
 }
 
 static inline bool
@@ -157,6 +191,35 @@ agree_claims(struct agree *a, const char *header, size_t header_len,
 	p += at_b64url_encode_plain(tag, tag_len, p);
 	return agree_token(a, a->token, (size_t)(p - a->token));
 }
+
+/* The same, by a pair. */
+static inline enum authtok_err
+agree_pair(struct agree *a, int pair, const char *header, size_t header_len,
+    const char *claims, size_t claims_len)
+{
+	uint8_t sig[AT_SIGNATURE_MAX];
+	const char *token = claims;
+	size_t len = claims_len;
+	char *p = a->token;
+
+	if (AT_B64URL_LEN(header_len + claims_len) + 400 > AGREE_ROOM)
+		return AUTHTOK_EFORMAT;
+	p += at_b64url_encode_plain(header, header_len, p);
+	*p++ = '.';
+	p += at_b64url_encode_plain(claims, claims_len, p);
+	AGREE(at_signature_make(
+	    &a->pairs[pair], a->token, (size_t)(p - a->token), sig));
+	*p++ = '.';
+	p += at_b64url_encode_plain(sig, a->pairs[pair].len, p);
+	*p = '\0';
+	return agree_token(a, a->token, (size_t)(p - a->token));
+}
+
+static const char *const agree_headers[AGREE_PAIRS] = {
+	"{\"alg\":\"EdDSA\",\"typ\":\"at+jwt\",\"kid\":\"k3\"}",
+	"{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"k4\"}",
+	"{\"alg\":\"RS256\",\"typ\":\"at+jwt\",\"kid\":\"k5\"}",
+};
 
 #define AGREE_HEADER "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"k1\"}"
 

@@ -147,6 +147,42 @@ START_TEST(issuer_with_escapes)
 }
 END_TEST
 
+/* By pairs, claims, header and signature changed. */
+START_TEST(mutations_by_pairs)
+{
+	static struct agree a;
+	char token[AGREE_ROOM], claims[AGREE_ROOM], header[AGREE_ROOM];
+	enum authtok_err err;
+	size_t n, len;
+	char *dot;
+
+	state = (uint64_t)(3 + _i);
+	agree_begin(&a, "authd");
+	for (unsigned i = 0; i < 1500; i++) {
+		seed(&a, below(1000), token);
+		dot = strchr(token, '.') + 1;
+		ck_assert(at_b64url_decode_plain(
+		    dot, (size_t)(strrchr(token, '.') - dot), claims, &n));
+		strcpy(header, agree_headers[_i]);
+		len = strlen(header);
+		if (i % 4 == 1)
+			n = mutate(claims, n);
+		else if (i % 4 == 2)
+			len = mutate(header, len);
+		err = agree_pair(&a, _i, header, len, claims, n);
+		if (i % 4 == 0)
+			ck_assert_int_eq(err, 0);
+		if (i % 4 == 3) {
+			strcpy(token, a.token);
+			agree_token(&a, token, mutate(token, strlen(token)));
+		}
+	}
+	ck_assert_uint_gt(a.refused, 400);
+	ck_assert_uint_gt(a.accepted, 1500 + 375);
+	agree_end(&a);
+}
+END_TEST
+
 /* Every byte of the claims, replaced by every other. */
 START_TEST(every_byte_of_the_claims)
 {
@@ -182,6 +218,7 @@ main(void)
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, mutations_of_claims);
 	tcase_add_test(t, issuer_with_escapes);
+	tcase_add_loop_test(t, mutations_by_pairs, 0, AGREE_PAIRS);
 	tcase_add_test(t, every_byte_of_the_claims);
 	return forge_run(t);
 }
