@@ -294,7 +294,7 @@ END_TEST
 
 START_TEST(pairs_count_as_keys)
 {
-	char kid[8];
+	char kid[16];
 	const char *why;
 
 	for (int i = 0; i < AUTHTOK_KEYS_MAX; i++) {

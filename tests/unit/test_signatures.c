@@ -19,9 +19,10 @@
 #include "token/signature.h"
 
 /* ---- allocations that fail ----------------------------------------------- */
-static unsigned long ours;    /* calls of our own objects */
-static long crypto_left = -1; /* of OpenSSL's that succeed; -1: all */
-static bool crypto_failed;
+static _Thread_local unsigned long ours; /* calls of our own objects */
+static _Thread_local long crypto_left =
+    -1; /* of OpenSSL's that succeed; -1: all */
+static _Thread_local bool crypto_failed;
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);

@@ -628,7 +628,7 @@ START_TEST(no_allocation_of_ours)
 }
 END_TEST
 
-static unsigned long crypto_allocations;
+static _Thread_local unsigned long crypto_allocations;
 
 static void *
 crypto_malloc(size_t size, const char *file, int line)
