@@ -164,22 +164,24 @@ hash(const struct at_signature *signature, EVP_MD_CTX *scratch,
 /*
  * What an answer other than yes means. OpenSSL says 0 for a signature that is
  * wrong, but for RSA and Ed25519 also when it has no memory, which a service must
- * not take for a forged token: then the first error is a fatal one, or there is
- * none and the next allocation fails as well. Errors of before are the caller's.
+ * not take for a forged token. Then the first error is a fatal one, where for a
+ * wrong signature it is another, or with Ed25519 none; or it left no error, and
+ * the next allocation fails as well. Errors of before are the caller's.
  */
 static enum authtok_err
 refusal(const struct at_signature *signature, int answer, bool errors_before)
 {
 	unsigned long first = errors_before ? 0 : ERR_peek_error();
 	EVP_MD_CTX *probe = EVP_MD_CTX_new();
-	bool starved = probe == NULL;
+	bool failed = probe == NULL || ERR_FATAL_ERROR(first);
 
 	EVP_MD_CTX_free(probe);
+	if (signature->md == NULL)
+		failed = failed || first != 0;
 	/* the DER of ES256 is ours, so it cannot be what is meant by less */
-	if (starved || ERR_FATAL_ERROR(first) ||
-	    (signature->split && answer < 0))
-		return AUTHTOK_ECRYPTO;
-	return AUTHTOK_ESIG;
+	if (signature->split)
+		failed = failed || answer < 0;
+	return failed ? AUTHTOK_ECRYPTO : AUTHTOK_ESIG;
 }
 
 static bool

@@ -257,6 +257,24 @@ START_TEST(faults_are_named)
 }
 END_TEST
 
+/* n and e that are of another key than the rest. */
+START_TEST(rsa_parts_of_two_keys)
+{
+	static const char *const starts[] = { "\"n\":\"", "\"e\":\"AQA" };
+	char jwk[4096], *p;
+	const char *why;
+
+	for (size_t i = 0; i < 2; i++) {
+		strcpy(jwk, pairs[2].private_part);
+		p = strstr(jwk, starts[i]) + strlen(starts[i]);
+		*p = i == 0 ? 'p' : 'D';
+		ck_assert_int_eq(pairs_add(keys, jwk, &why), AUTHTOK_EFORMAT);
+		ck_assert_str_eq(
+		    why, "the parts of the RSA key do not belong together");
+	}
+}
+END_TEST
+
 /* Of bits set by hand: no key that long is generated here. */
 START_TEST(the_longest_modulus)
 {
@@ -516,6 +534,53 @@ START_TEST(pem_that_is_none)
 }
 END_TEST
 
+/* The private part in the DER of a key is not what belongs to the public one. */
+START_TEST(pem_of_two_keys)
+{
+	static const struct {
+		int pair;
+		const char *d;
+		const char *why;
+	} cases[] = {
+		{ 1, EC_D, "x, y and d do not belong together" },
+		{ 2, RSA_D, "the parts of the RSA key do not belong together" },
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		PKCS8_PRIV_KEY_INFO *info;
+		BIO *bio = BIO_new(BIO_s_mem());
+		unsigned char *der = NULL, *at;
+		const char *why = NULL;
+		uint8_t d[256];
+		size_t n;
+		char *text;
+		long len;
+
+		ck_assert_int_eq(
+		    pairs_add(keys, pairs[cases[i].pair].private_part, NULL),
+		    0);
+		info = EVP_PKEY2PKCS8(at_keys_get(keys, i)->pair);
+		len = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+		PKCS8_PRIV_KEY_INFO_free(info);
+		ck_assert(
+		    at_b64url_decode(cases[i].d, strlen(cases[i].d), d, &n));
+		at = memmem(der, (size_t)len, d, n);
+		ck_assert_ptr_nonnull(at);
+		at[n - 1] ^= 2;
+		ck_assert_int_gt(
+		    PEM_write_bio(bio, "PRIVATE KEY", "", der, len), 0);
+		len = BIO_get_mem_data(bio, &text);
+		ck_assert_int_eq(
+		    authtok_keys_add_pem(keys, "k", pairs[cases[i].pair].alg,
+			text, (size_t)len, true, &why),
+		    AUTHTOK_EFORMAT);
+		ck_assert_str_eq(why, cases[i].why);
+		OPENSSL_free(der);
+		BIO_free(bio);
+	}
+}
+END_TEST
+
 START_TEST(arguments_of_pem)
 {
 	const char *why = NULL;
@@ -752,12 +817,14 @@ main(void)
 	tcase_add_test(t, parts_of_other_types_are_passed_over);
 	tcase_add_loop_test(
 	    t, faults_are_named, 0, sizeof(faults) / sizeof(faults[0]));
+	tcase_add_test(t, rsa_parts_of_two_keys);
 	tcase_add_test(t, the_longest_modulus);
 	tcase_add_test(t, pairs_count_as_keys);
 	tcase_add_loop_test(t, pem_is_read, 0, PAIRS);
 	tcase_add_test(t, pem_that_is_encrypted);
 	tcase_add_test(t, pem_of_other_keys);
 	tcase_add_test(t, pem_that_is_none);
+	tcase_add_test(t, pem_of_two_keys);
 	tcase_add_test(t, arguments_of_pem);
 	tcase_add_test(t, public_set);
 	tcase_add_loop_test(t, nothing_private_is_published, 0, PAIRS);

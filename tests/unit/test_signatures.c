@@ -21,7 +21,8 @@
 /* ---- allocations that fail ----------------------------------------------- */
 static _Thread_local unsigned long ours; /* calls of our own objects */
 static _Thread_local long crypto_left =
-    -1; /* of OpenSSL's that succeed; -1: all */
+    -1;                                /* of OpenSSL's that succeed; -1: all */
+static _Thread_local bool crypto_once; /* then there is memory again */
 static _Thread_local bool crypto_failed;
 
 void *__real_malloc(size_t size);
@@ -57,6 +58,8 @@ crypto_may(void)
 {
 	if (crypto_left == 0) {
 		crypto_failed = true;
+		if (crypto_once)
+			crypto_left = -1;
 		return false;
 	}
 	crypto_left -= crypto_left > 0;
@@ -746,32 +749,98 @@ START_TEST(no_allocation_of_ours)
 }
 END_TEST
 
-/* A good signature is never called wrong because there was no memory. */
+/* Each allocation of a verify fails once; how many there were. */
+static int
+starve(const struct authtok *engine, const struct token *t, bool once,
+    void (*look)(enum authtok_err err, int i))
+{
+	enum authtok_err err;
+	int n;
+
+	crypto_once = once;
+	for (n = 0;; n++) {
+		crypto_failed = false;
+		crypto_left = n;
+		err = authtok_verify(engine, t->text, t->len, claims);
+		crypto_left = -1;
+		ck_assert_uint_eq(ERR_peek_error(), 0);
+		look(err, n);
+		if (!crypto_failed)
+			break;
+	}
+	crypto_once = false;
+	return n;
+}
+
+static void
+good_or_crypto(enum authtok_err err, int n)
+{
+	ck_assert_msg(err == AUTHTOK_ECRYPTO || err == AUTHTOK_OK,
+	    "allocation %d: %x", n, (unsigned)err);
+}
+
+/* Ed25519 has one allocation whose failure leaves no trace once it is over. */
+static void
+good_or_crypto_but_one(enum authtok_err err, int n)
+{
+	static int traceless;
+
+	traceless += err == AUTHTOK_ESIG;
+	ck_assert_int_le(traceless, 1);
+	if (err != AUTHTOK_ESIG)
+		good_or_crypto(err, n);
+}
+
+static void
+wrong_or_crypto(enum authtok_err err, int n)
+{
+	ck_assert_msg(err == AUTHTOK_ECRYPTO || err == AUTHTOK_ESIG,
+	    "allocation %d: %x", n, (unsigned)err);
+}
+
+/* A good signature is not called wrong for want of memory, a wrong one not good. */
 START_TEST(no_memory_in_a_verify)
 {
 	struct authtok *own = engine_over(set_of(pairs[_i].private_part));
+	uint8_t sig[AT_SIGNATURE_MAX];
+	struct token t;
+
+	sign(&t, pairs[_i].name, pairs[_i].kid, _i, sig);
+	ck_assert_int_ge(starve(own, &t, false, good_or_crypto), 3);
+	starve(own, &t, true,
+	    pairs[_i].alg == AUTHTOK_EDDSA ? good_or_crypto_but_one
+					   : good_or_crypto);
+	ck_assert_int_eq(verify(own, &t), 0);
+	sig[7] ^= 1;
+	end(&t, sig, pairs[_i].len);
+	ck_assert_int_ge(starve(own, &t, false, wrong_or_crypto), 3);
+	starve(own, &t, true, wrong_or_crypto);
+	ck_assert_int_eq(verify(own, &t), AUTHTOK_ESIG);
+	authtok_free(own);
+}
+END_TEST
+
+/* With an error of the caller's in the queue, which hides those of OpenSSL. */
+START_TEST(no_memory_and_errors_of_before)
+{
+	struct authtok *own = engine_over(set_of(pairs[1].private_part));
 	enum authtok_err err;
 	struct token t;
-	long n, failures = 0;
 
 	issue(own, &t);
-	ck_assert_int_eq(verify(own, &t), 0);
-	for (n = 0;; n++) {
+	crypto_once = true;
+	for (int n = 0;; n++) {
+		ERR_raise(ERR_LIB_USER, 77);
 		crypto_failed = false;
 		crypto_left = n;
 		err = authtok_verify(own, t.text, t.len, claims);
 		crypto_left = -1;
+		ERR_clear_error();
+		good_or_crypto(err, n);
 		if (!crypto_failed)
 			break;
-		failures++;
-		ck_assert_msg(err == AUTHTOK_ECRYPTO || err == AUTHTOK_OK,
-		    "allocation %ld of %s: %x", n, pairs[_i].name,
-		    (unsigned)err);
-		ck_assert_uint_eq(ERR_peek_error(), 0);
 	}
-	ck_assert_int_eq(err, 0);
-	ck_assert_int_ge(failures, 3);
-	ck_assert_int_eq(verify(own, &t), 0);
+	crypto_once = false;
 	authtok_free(own);
 }
 END_TEST
@@ -928,6 +997,7 @@ main(void)
 	tcase_add_loop_test(t, the_queue_of_errors_is_the_callers, 0, PAIRS);
 	tcase_add_loop_test(t, no_allocation_of_ours, 0, PAIRS);
 	tcase_add_loop_test(t, no_memory_in_a_verify, 0, PAIRS);
+	tcase_add_test(t, no_memory_and_errors_of_before);
 	tcase_add_loop_test(t, no_memory_in_an_issue, 0, PAIRS);
 	tcase_add_loop_test(t, no_memory_in_a_start, 0, PAIRS);
 	tcase_add_test(t, threads_share_an_engine);
