@@ -35,6 +35,10 @@ ifneq ($(SAN),)
 HARDEN :=
 endif
 
+# ---- what can be left out: WITH_PGSQL is yes, no, or what is here ----------
+WITH_PGSQL ?= $(shell pkg-config --exists libpq 2>/dev/null && echo yes || echo no)
+PGSQL := $(filter-out no,$(WITH_PGSQL))
+
 # ---- dependencies, looked up once and only when needed ---------------------
 pkg = $(eval $(1) := $$(shell pkg-config $(2)))$($(1))
 CRYPTO_LIBS = $(call pkg,CRYPTO_LIBS,--libs libcrypto)
@@ -43,7 +47,9 @@ SQLITE_LIBS = $(call pkg,SQLITE_LIBS,--libs sqlite3)
 CJSON_LIBS = $(call pkg,CJSON_LIBS,--libs libcjson)
 CURL_LIBS = $(call pkg,CURL_LIBS,--libs libcurl)
 CHECK_LIBS = $(call pkg,CHECK_LIBS,--libs check)
-DEP_CFLAGS = $(call pkg,DEP_CFLAGS,--cflags libcrypto libsodium sqlite3 libcjson)
+PQ_LIBS = $(call pkg,PQ_LIBS,--libs libpq)
+DEP_CFLAGS = $(call pkg,DEP_CFLAGS,--cflags libcrypto libsodium sqlite3 libcjson \
+	$(if $(PGSQL),libpq))
 CHECK_CFLAGS = $(call pkg,CHECK_CFLAGS,--cflags check)
 CIVETWEB_LIBS := -lcivetweb
 
@@ -55,14 +61,17 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(2)')
 
 # ---- what is built ---------------------------------------------------------
-LIBS := authtok authtok-account authtok-sqlite authtok-conformance
+LIBS := authtok authtok-account authtok-sqlite $(if $(PGSQL),authtok-pgsql) \
+	authtok-conformance
 SRC_authtok := $(sort $(wildcard lib/token/*.c lib/session/*.c lib/store/memory*.c))
 SRC_authtok-account := $(sort $(wildcard lib/account/*.c)) lib/token/utf8.c
 SRC_authtok-sqlite := $(sort $(wildcard lib/store/sqlite*.c))
+SRC_authtok-pgsql := $(sort $(wildcard lib/store/pgsql*.c))
 SRC_authtok-conformance := $(sort $(wildcard lib/conformance/*.c))
 NEED_authtok = $(CRYPTO_LIBS)
 NEED_authtok-account = $(SODIUM_LIBS) -lcrypt
 NEED_authtok-sqlite = $(SQLITE_LIBS)
+NEED_authtok-pgsql = $(PQ_LIBS)
 NEED_authtok-conformance =
 
 AUTHD_SRC := $(sort $(wildcard cmd/authd/*.c))
@@ -72,7 +81,8 @@ AUTHCTL_SRC := $(sort $(wildcard cmd/authctl/*.c))
 AUTHCTL_SHARED := $(addprefix cmd/authd/,config.c config_keys.c config_text.c \
 	keyfile.c keys.c net.c recent.c text.c)
 EXAMPLES := $(sort $(wildcard examples/*.c))
-HEADERS := include/authtok.h $(sort $(wildcard include/authtok/*.h))
+HEADERS := include/authtok.h $(filter-out \
+	$(if $(PGSQL),,%/pgsql.h),$(sort $(wildcard include/authtok/*.h)))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 ARCHIVES := $(LIBS:%=$(BUILD)/lib/lib%.a)
@@ -83,6 +93,9 @@ EXAMPLE_BIN := $(EXAMPLES:examples/%.c=$(BUILD)/examples/%)
 STATIC := $(BUILD)/lib/libauthtok-conformance.a $(BUILD)/lib/libauthtok-account.a \
 	$(BUILD)/lib/libauthtok-sqlite.a $(BUILD)/lib/libauthtok.a
 STATIC_NEEDS = $(CRYPTO_LIBS) $(SODIUM_LIBS) -lcrypt $(SQLITE_LIBS)
+# what else programs need that have pgsql in their name
+PGSQL_STATIC = $(if $(findstring pgsql,$(1)),$(BUILD)/lib/libauthtok-pgsql.a)
+PGSQL_NEEDS = $(if $(findstring pgsql,$(1)),$(PQ_LIBS))
 
 .SECONDARY:
 
@@ -156,11 +169,14 @@ run: deps
 # Every tests/*/test_*.c is a program; the other .c files beside it are linked
 # into each of them. Every tests/*/test_*.sh is a program as it stands.
 TEST_DIRS := unit model store http api fault
-TEST_SRC := $(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/test_*.c)))
+TEST_SRC := $(filter-out $(if $(PGSQL),,tests/store/test_pgsql%),$(sort \
+	$(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/test_*.c))))
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 TEST_SH := $(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/test_*.sh)))
-TEST_PARTS = $(filter-out $(TEST_SRC) $(SHIM_SRC),$(sort $(wildcard \
-	$(dir $(1))*.c)) $(if $(filter tests/fault/%,$(1)),$(HTTP_PARTS)))
+TEST_PARTS = $(filter-out tests/store/test_pgsql% $(TEST_SRC) $(SHIM_SRC) \
+	$(if $(findstring pgsql,$(1)),,%/pgsql_util.c),$(sort $(wildcard \
+	$(dir $(1))*.c)) $(if $(filter tests/fault/%,$(1)),$(HTTP_PARTS)) \
+	$(if $(findstring pgsql,$(1)),tests/pgsql_server.c))
 # the tests of crashes run authd as those of HTTP do
 HTTP_PARTS := tests/http/authd.c tests/http/client.c
 # what they preload into it
@@ -176,13 +192,14 @@ $(BUILD)/obj/tests/%.o: EXTRA_CFLAGS = -Itests $(CHECK_CFLAGS) -Wno-pedantic \
 
 define test_program
 $(BUILD)/$(1:.c=): $(call obj,$(1) $(call TEST_PARTS,$(1))) \
-		$(if $(filter tests/unit/%,$(1)),$(call obj,$(AUTHD_PARTS))) $(STATIC)
+		$(if $(filter tests/unit/%,$(1)),$(call obj,$(AUTHD_PARTS))) \
+		$(call PGSQL_STATIC,$(1)) $(STATIC)
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$(LDFLAGS_$(basename $(notdir $(1)))) -o $$@ $$^ \
 		$$(CHECK_LIBS) $$(if $$(filter tests/http/% tests/fault/%,$(1)),$$(CURL_LIBS)) \
 		$$(if $$(filter tests/unit/%,$(1)),$$(CIVETWEB_LIBS)) \
-		$$(CJSON_LIBS) $$(STATIC_NEEDS)
+		$$(CJSON_LIBS) $$(STATIC_NEEDS) $$(call PGSQL_NEEDS,$(1))
 endef
 $(foreach t,$(TEST_SRC),$(eval $(call test_program,$(t))))
 
@@ -208,7 +225,8 @@ run-tests: tests
 	$(Q)AUTHD_BIN=$(abspath $(BUILD)/bin/authd) \
 	AUTHCTL_BIN=$(abspath $(BUILD)/bin/authctl) \
 	BUILD=$(abspath $(BUILD)) CC="$(CC)" SAN="$(SAN)" MAKE="$(MAKE)" \
-	VERSION=$(VERSION) tests/run.sh $(SELECTED)
+	VERSION=$(VERSION) LIBS="$(LIBS)" WITH_PGSQL="$(WITH_PGSQL)" \
+	tests/run.sh $(SELECTED)
 
 # each tells on its own lines ("# ...") what it did
 SOAK = CK_TIMEOUT_MULTIPLIER=40 AUTHD_BIN=$(abspath $(BUILD)/bin/authd) \
@@ -231,9 +249,10 @@ soak: tests
 # Every tests/bench/bench_*.c is a program; the other .c files beside it are
 # linked into each. ONLY=name runs those whose names match, JSON=1 prints one
 # line of JSON a row.
-BENCH_SRC := $(sort $(wildcard tests/bench/bench_*.c))
+BENCH_SRC := $(filter-out $(if $(PGSQL),,tests/bench/bench_pgsql.c),$(sort \
+	$(wildcard tests/bench/bench_*.c)))
 BENCH_BIN := $(BENCH_SRC:%.c=$(BUILD)/%)
-BENCH_PARTS := $(filter-out $(BENCH_SRC),$(sort $(wildcard tests/bench/*.c)))
+BENCH_PARTS := $(filter-out tests/bench/bench_%,$(sort $(wildcard tests/bench/*.c)))
 BENCH_SELECTED = $(foreach b,$(BENCH_BIN),$(if \
 	$(or $(if $(ONLY),,all),$(findstring $(ONLY),$(b))),$(b)))
 
@@ -241,7 +260,12 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(BENCH_PARTS)) 
 		$(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_$*) -o $@ $^ $(CIVETWEB_LIBS) $(STATIC_NEEDS) -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_$*) -o $@ $(filter %.o,$^) \
+		$(filter %-pgsql.a,$^) $(filter-out %-pgsql.a,$(filter %.a,$^)) \
+		$(CIVETWEB_LIBS) $(STATIC_NEEDS) $(call PGSQL_NEEDS,$*) -lm
+
+$(BUILD)/tests/bench/bench_pgsql: $(call obj,tests/pgsql_server.c) \
+		$(BUILD)/lib/libauthtok-pgsql.a
 
 # so that they keep up with what they measure
 ifeq ($(SAN),)
@@ -366,6 +390,7 @@ $(COMPARE) $(TABLE): $(BUILD)/tests/model/spin/%: \
 
 # ---- install ---------------------------------------------------------------
 MAN := $(sort $(wildcard man/*.[1-9]))
+MAN_HERE := $(filter-out $(if $(PGSQL),,man/authtok_store_pgsql.3),$(MAN))
 # The names of a page. Those that are not its file's are installed as links to it.
 MAN_NAMES := sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p'
 PC = $(patsubst %,$(BUILD)/pc/%.pc,$(LIBS))
@@ -373,6 +398,7 @@ PC = $(patsubst %,$(BUILD)/pc/%.pc,$(LIBS))
 DESCRIPTION_authtok := signed access tokens, sessions and refresh rotation
 DESCRIPTION_authtok-account := users, passwords, sign-up and sign-in
 DESCRIPTION_authtok-sqlite := SQLite storage for authtok
+DESCRIPTION_authtok-pgsql := PostgreSQL storage for authtok
 DESCRIPTION_authtok-conformance := the suite that authtok storage backends pass
 
 $(BUILD)/pc/%.pc: Makefile
@@ -395,7 +421,8 @@ install-files: all
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/authtok \
 		$(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)
 	install -m 644 include/authtok.h $(DESTDIR)$(INCLUDEDIR)
-	install -m 644 include/authtok/*.h $(DESTDIR)$(INCLUDEDIR)/authtok
+	install -m 644 $(filter-out include/authtok.h,$(HEADERS)) \
+		$(DESTDIR)$(INCLUDEDIR)/authtok
 	install -m 644 $(ARCHIVES) $(DESTDIR)$(LIBDIR)
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)
 	for l in $(LIBS); do \
@@ -404,7 +431,7 @@ install-files: all
 	install -m 644 $(PC) $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 755 $(BUILD)/bin/authd $(DESTDIR)$(SBINDIR)
 	install -m 755 $(BUILD)/bin/authctl $(DESTDIR)$(BINDIR)
-	for m in $(MAN); do s=$${m##*.}; d=$(DESTDIR)$(MANDIR)/man$$s; \
+	for m in $(MAN_HERE); do s=$${m##*.}; d=$(DESTDIR)$(MANDIR)/man$$s; \
 		install -d $$d && install -m 644 $$m $$d || exit 1; \
 		for n in $$($(MAN_NAMES) $$m); do [ $$n.$$s = $${m##*/} ] || \
 			ln -sf $${m##*/} $$d/$$n.$$s || exit 1; done; done
@@ -413,7 +440,7 @@ install-files: all
 
 .PHONY: uninstall
 uninstall:
-	for l in $(LIBS); do rm -f $(DESTDIR)$(LIBDIR)/lib$$l.a \
+	for l in $(LIBS) authtok-pgsql; do rm -f $(DESTDIR)$(LIBDIR)/lib$$l.a \
 		$(DESTDIR)$(LIBDIR)/lib$$l.so* \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/$$l.pc; done
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/authtok $(DESTDIR)$(DOCDIR)
@@ -444,6 +471,7 @@ help:
 	@echo 'make check       install what is missing, build, run all tests'
 	@echo 'make             build libraries and programs into $(BUILD)'
 	@echo 'make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo '                 WITH_PGSQL=no leaves the PostgreSQL backend out'
 	@echo 'make check-asan  the tests with AddressSanitizer and UBSan'
 	@echo 'make check-tsan  the tests with ThreadSanitizer'
 	@echo 'make fuzz        the verifier against itself; FUZZ_SECONDS, FUZZ_JOBS'

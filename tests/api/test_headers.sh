@@ -14,5 +14,5 @@ for header in include/authtok.h include/authtok/*.h; do
 	fi
 done
 # no third-party type in a public header
-! grep -nE '#include <(openssl|sqlite3|sodium|cjson|civetweb)' \
+! grep -nE '#include <(openssl|sqlite3|libpq|sodium|cjson|civetweb)' \
 	include/authtok.h include/authtok/*.h

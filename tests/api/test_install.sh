@@ -20,8 +20,14 @@ run() {
 
 	# man finds a page by its file: one for each function, that has its name
 	m="$tmp/stage/opt/authtok/share/man"
-	# shellcheck disable=SC2013 # one word a line
-	for symbol in $(cat lib/*.sym); do
+	lists=
+	for l in ${LIBS-$(basename -s .sym lib/*.sym)}; do
+		lists="$lists lib/$l.sym"
+		[ -e "$tmp/stage/opt/authtok/lib/pkgconfig/$l.pc" ] ||
+			{ echo "missing: $l.pc"; return 1; }
+	done
+	# shellcheck disable=SC2013,SC2086 # one word a line; a list
+	for symbol in $(cat $lists); do
 		sed -n '/^\.Sh NAME/,/^\.Nd/p' "$m/man3/$symbol.3" |
 			grep -qE "^\.Nm $symbol( |\$)" ||
 			{ echo "no manual page of $symbol"; return 1; }
@@ -63,6 +69,31 @@ C
 	"$tmp/sessions" "$tmp/db" >"$tmp/out" ||
 		{ cat "$tmp/out"; return 1; }
 	grep -q '^refreshed: rotated$' "$tmp/out"
+	# a backend that may not be here, with all that it pulls in
+	if [ -e "$tmp/usr/lib/pkgconfig/authtok-pgsql.pc" ]; then
+		cat >"$tmp/pgsql.c" <<'C'
+#include <authtok/pgsql.h>
+int main(void)
+{
+	struct authtok_pgsql_config config = AUTHTOK_PGSQL_CONFIG_INIT;
+	return authtok_store_pgsql(&config, NULL, NULL, 0) != AUTHTOK_EINVAL;
+}
+C
+		# shellcheck disable=SC2046,SC2086 # lists of words
+		$CC $SAN -o "$tmp/pgsql" "$tmp/pgsql.c" \
+			$(pkg-config --cflags --libs authtok-pgsql) \
+			-Wl,-rpath,"$tmp/usr/lib"
+		"$tmp/pgsql"
+		# shellcheck disable=SC2046,SC2086 # lists of words
+		$CC $SAN -o "$tmp/pgsql" "$tmp/pgsql.c" -I"$tmp/usr/include" \
+			"$tmp/usr/lib/libauthtok-pgsql.a" \
+			"$tmp/usr/lib/libauthtok.a" \
+			$(pkg-config --libs libpq libcrypto) -pthread
+		"$tmp/pgsql"
+	elif [ -e "$tmp/usr/include/authtok/pgsql.h" ]; then
+		echo "a header without its library: pgsql.h"
+		return 1
+	fi
 	rm "$tmp/usr/lib/libauthtok.so"
 	# shellcheck disable=SC2046,SC2086 # lists of words
 	$CC $SAN -o "$tmp/static" "$tmp/ten.c" \

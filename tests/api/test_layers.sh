@@ -24,9 +24,9 @@ ours='#include [<"](session|account|store|conformance)/'
 {
 forbid "$ours|#include <authtok/" 'token uses nothing else of ours' \
 	$(files $none lib/token)
-forbid '#include [<"](account|store|conformance)/|#include <authtok/(account|sqlite)' \
+forbid '#include [<"](account|store|conformance)/|#include <authtok/(account|sqlite|pgsql)' \
 	'session uses token and store.h' $(files $none lib/session)
-forbid '#include [<"](session|store|conformance)/|#include <authtok/sqlite' \
+forbid '#include [<"](session|store|conformance)/|#include <authtok/(sqlite|pgsql)' \
 	'account uses public headers, utf8.h, input.h' $(files $none lib/account)
 forbid '#include "token/([^ui]|u[^t]|i[^n])' \
 	'account uses of token utf8.h and input.h only' $(files $none lib/account)
@@ -42,6 +42,8 @@ forbid '#include <sodium|#include <crypt\.h' 'libsodium and crypt in one file' \
 # authd's main says how the whole process uses it
 forbid '#include <sqlite3' 'SQLite in its backend only' \
 	$(files 'lib/store/sqlite|cmd/authd/main\.c' lib include cmd)
+forbid '#include <libpq|#include <postgres' 'libpq in its backend only' \
+	$(files 'lib/store/pgsql' lib include cmd)
 forbid '#include <openssl' 'OpenSSL in crypto files of token and session only' \
 	$(files $none lib/account lib/store lib/conformance include cmd) \
 	lib/session/rotation.c lib/token/json.c lib/token/base64url.c

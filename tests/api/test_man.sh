@@ -123,6 +123,7 @@ for page in man/*.3; do
 	cat >"$tmp/example.c" <<'C'
 #include <authtok/account.h>
 #include <authtok/conformance.h>
+#include <authtok/pgsql.h>
 #include <authtok/sqlite.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,178 @@
+/*
+ * Operations: reads, single round trips, transactions, and when one may be
+ * tried again. A transaction whose connection broke before its COMMIT was sent
+ * has left nothing; one whose COMMIT was sent may have.
+ */
+#include "store/pgsql_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int64_t
+at_pg_deadline(const struct at_pgsql *db)
+{
+	return at_pg_now() + db->timeout_ms;
+}
+
+static void
+say_fault(struct at_pgsql *db, const char *text)
+{
+	pthread_mutex_lock(&db->fault_lock);
+	(void)snprintf(db->fault, sizeof(db->fault), "%s", text);
+	pthread_mutex_unlock(&db->fault_lock);
+}
+
+void
+at_pg_explain(void *ctx, char *buf, size_t size)
+{
+	struct at_pgsql *db = ctx;
+
+	pthread_mutex_lock(&db->fault_lock);
+	(void)snprintf(buf, size, "%s", db->fault);
+	pthread_mutex_unlock(&db->fault_lock);
+}
+
+enum authtok_err
+at_pg_lease(struct at_pgsql *db, int64_t deadline, struct at_pg_conn **ret_conn)
+{
+	struct at_pg_conn *conn = at_pg_pool_get(&db->pool, deadline);
+	enum authtok_err err = AUTHTOK_OK;
+
+	if (conn == NULL) {
+		say_fault(db, "waited too long for a connection");
+		return AUTHTOK_EBUSY;
+	}
+	conn->deadline = deadline;
+	conn->lost = conn->late = conn->again = false;
+	conn->undo = conn->committing = false;
+	if (conn->pg != NULL && !at_pg_conn_alive(conn))
+		at_pg_conn_close(conn);
+	if (conn->pg == NULL)
+		err = at_pg_conn_open(conn);
+	if (err == AUTHTOK_ENOTSUP) /* it was supported when we began */
+		err = AUTHTOK_ESTORE;
+	if (err == AUTHTOK_OK)
+		*ret_conn = conn;
+	else
+		at_pg_release(conn, err);
+	return err;
+}
+
+void
+at_pg_release(struct at_pg_conn *conn, enum authtok_err err)
+{
+	struct at_pgsql *db = conn->db;
+
+	if ((err == AUTHTOK_EBUSY || err == AUTHTOK_ESTORE) &&
+	    conn->fault[0] != '\0')
+		say_fault(db, conn->fault);
+	conn->fault[0] = '\0';
+	if (conn->lost)
+		at_pg_conn_close(conn);
+	else
+		at_pg_clear(conn);
+	at_pg_pool_put(&db->pool, conn);
+}
+
+enum authtok_err
+at_pg_read(struct at_pgsql *db, at_pg_op *op, void *arg)
+{
+	int64_t deadline = at_pg_deadline(db);
+	struct at_pg_conn *conn;
+	enum authtok_err err;
+	bool again;
+	int tries = 0;
+
+	do {
+		err = at_pg_lease(db, deadline, &conn);
+		if (err != AUTHTOK_OK)
+			return err;
+		err = op(conn, arg);
+		again = conn->lost && !conn->late;
+		at_pg_release(conn, err);
+	} while (again && ++tries < AT_PG_TRIES);
+	return err;
+}
+
+enum authtok_err
+at_pg_once(struct at_pgsql *db, at_pg_op *op, void *arg)
+{
+	int64_t deadline = at_pg_deadline(db);
+	struct at_pg_conn *conn;
+	enum authtok_err err;
+	bool again;
+	int tries = 0;
+
+	do {
+		err = at_pg_lease(db, deadline, &conn);
+		if (err != AUTHTOK_OK)
+			return err;
+		err = op(conn, arg);
+		again = conn->again;
+		at_pg_release(conn, err);
+	} while (again && ++tries < AT_PG_TRIES);
+	return err;
+}
+
+/* "ROLLBACK" is what COMMIT answers in a transaction that has failed. */
+static enum authtok_err
+commit(struct at_pg_conn *conn)
+{
+	size_t i = at_pg_add(conn, AT_PG_COMMIT, NULL);
+	enum authtok_err err;
+
+	conn->committing = true;
+	err = at_pg_run(conn);
+	if (err == AUTHTOK_OK &&
+	    strcmp(PQcmdStatus(at_pg_result(conn, i)), "COMMIT") != 0)
+		err = AUTHTOK_ESTORE;
+	return err;
+}
+
+static void
+roll_back(struct at_pg_conn *conn)
+{
+	if (conn->lost || PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+		return;
+	(void)at_pg_add(conn, AT_PG_ROLLBACK, NULL);
+	if (at_pg_run(conn) != AUTHTOK_OK)
+		conn->lost = true;
+}
+
+static enum authtok_err
+transact(struct at_pg_conn *conn, at_pg_op *op, void *arg)
+{
+	enum authtok_err err;
+
+	(void)at_pg_add(conn, AT_PG_BEGIN, NULL);
+	err = op(conn, arg);
+	if (err == AUTHTOK_OK && !conn->undo)
+		err = commit(conn);
+	else if (!conn->ran)
+		(void)at_pg_run(conn);
+	if (err != AUTHTOK_OK || conn->undo)
+		roll_back(conn);
+	return err;
+}
+
+enum authtok_err
+at_pg_write(struct at_pgsql *db, at_pg_op *op, void *arg)
+{
+	int64_t deadline = at_pg_deadline(db);
+	struct at_pg_conn *conn;
+	enum authtok_err err;
+	bool again;
+	int tries = 0;
+
+	do {
+		err = at_pg_lease(db, deadline, &conn);
+		if (err != AUTHTOK_OK)
+			return err;
+		err = transact(conn, op, arg);
+		again = conn->again ||
+		    (conn->lost && !conn->late && !conn->committing &&
+			(err == AUTHTOK_ESTORE || err == AUTHTOK_EBUSY));
+		at_pg_release(conn, err);
+	} while (again && ++tries < AT_PG_TRIES);
+	return err;
+}
