@@ -162,6 +162,7 @@ stop_by(struct pg_server *server, int signal)
 	if (server->pid <= 0)
 		return;
 	kill(server->pid, signal);
+	kill(server->pid, SIGCONT); /* a test may have left it stopped */
 	waitpid(server->pid, NULL, 0);
 	server->pid = 0;
 }

@@ -84,11 +84,16 @@ static const char *const steps[][STEP_MAX] = {
 /* two processes that find an empty database: one after the other */
 #define LOCK "SELECT pg_advisory_xact_lock(1635020651, 1)" /* "atok" */
 
-#define LOOK                                                \
-	"SELECT to_regclass('authtok_schema') IS NOT NULL," \
-	" to_regclass('authtok_users') IS NOT NULL,"        \
-	" current_schema() IS NOT NULL,"                    \
-	" current_setting('transaction_read_only') = 'on'"
+/* from pg_class, whose lock makes the session hear of what others have made */
+#define IS_THERE(table)                                              \
+	"EXISTS (SELECT 1 FROM pg_class WHERE relname = '" table "'" \
+	" AND pg_table_is_visible(oid))"
+
+#define LOOK                                                                \
+	"SELECT " IS_THERE("authtok_schema") ", " IS_THERE(                 \
+	    "authtok_users") ", current_schema() IS NOT NULL,"              \
+			     " current_setting('transaction_read_only') = " \
+			     "'on'"
 
 struct look {
 	struct at_pg_conn *conn;

@@ -63,9 +63,11 @@ at_pg_release(struct at_pg_conn *conn, enum authtok_err err)
 {
 	struct at_pgsql *db = conn->db;
 
-	if ((err == AUTHTOK_EBUSY || err == AUTHTOK_ESTORE) &&
-	    conn->fault[0] != '\0')
-		say_fault(db, conn->fault);
+	if (err == AUTHTOK_EBUSY || err == AUTHTOK_ESTORE)
+		say_fault(db,
+		    conn->fault[0] != '\0'
+			? conn->fault
+			: "the tables are not as they were written");
 	conn->fault[0] = '\0';
 	if (conn->lost)
 		at_pg_conn_close(conn);

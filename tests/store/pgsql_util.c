@@ -91,13 +91,26 @@ plain_int(PGconn *pg, const char *sql)
 	return value;
 }
 
+static bool
+plain_true(PGconn *pg, const char *sql)
+{
+	char *text = plain_text(pg, sql);
+	bool is_true = text[0] == 't';
+
+	free(text);
+	return is_true;
+}
+
 void
 plain_await(PGconn *pg, const char *sql)
 {
 	const struct timespec pause = { 0, 1000000 };
 
-	while (plain_int(pg, sql) != 1)
+	while (!plain_true(pg, sql)) {
 		nanosleep(&pause, NULL);
+		/* or a transaction would see the same for ever */
+		plain_exec(pg, "SELECT pg_stat_clear_snapshot()");
+	}
 }
 
 void

@@ -30,7 +30,7 @@ void plain_exec(PGconn *pg, const char *sql);
 int64_t plain_int(PGconn *pg, const char *sql);
 /* One value, freed by the caller. */
 char *plain_text(PGconn *pg, const char *sql);
-/* Until a query says 1. */
+/* Until a query says true. */
 void plain_await(PGconn *pg, const char *sql);
 
 /* A user and a session of him. */
