@@ -62,6 +62,7 @@ gather(struct at_pg_lane *lane, struct at_pg_job *self)
 	return group;
 }
 
+/* Also one alone is not to hold up a lane. */
 static enum authtok_err
 run_group(struct at_pg_conn *conn, const struct at_pg_lane *lane,
     struct at_pg_job *group)
@@ -71,16 +72,12 @@ run_group(struct at_pg_conn *conn, const struct at_pg_lane *lane,
 	enum authtok_err err;
 	size_t i = 0;
 
-	if (lane->writes && group->next != NULL) {
+	if (lane->writes) {
 		at_pg_bool(&params, lane->durable);
 		i = at_pg_add(conn, AT_PG_GROUP, &params) + 1;
 	}
 	for (job = group; job != NULL; job = job->next)
-		(void)at_pg_add(conn,
-		    group->next == NULL && lane->writes && !lane->durable
-			? AT_PG_SESSION_UPDATE_ASYNC
-			: job->stmt,
-		    job->params);
+		(void)at_pg_add(conn, job->stmt, job->params);
 	err = at_pg_run(conn);
 	for (job = group; err == AUTHTOK_OK && job != NULL; job = job->next)
 		job->result = at_pg_take(conn, i++);
@@ -89,28 +86,26 @@ run_group(struct at_pg_conn *conn, const struct at_pg_lane *lane,
 
 /* Whether each may do its own again, for it is certain what has become of it. */
 static bool
-may_go_alone(const struct at_pg_lane *lane, const struct at_pg_job *group,
-    const struct at_pg_conn *conn)
+may_go_alone(const struct at_pg_lane *lane, const struct at_pg_conn *conn)
 {
 	if (conn->late)
 		return false;
-	if (conn->lost)
-		return !lane->writes;
-	return group->next != NULL || conn->again;
+	return !conn->lost || !lane->writes;
 }
 
+/* Who leads came first, so that nobody's time is over before the leader's. */
 static void
-lead(
-    struct at_pgsql *db, const struct at_pg_lane *lane, struct at_pg_job *group)
+lead(struct at_pgsql *db, const struct at_pg_lane *lane,
+    struct at_pg_job *group, int64_t deadline)
 {
 	struct at_pg_conn *conn;
 	struct at_pg_job *job;
 	bool alone = false;
-	enum authtok_err err = at_pg_lease(db, at_pg_deadline(db), &conn);
+	enum authtok_err err = at_pg_lease(db, deadline, &conn);
 
 	if (err == AUTHTOK_OK) {
 		err = run_group(conn, lane, group);
-		alone = err != AUTHTOK_OK && may_go_alone(lane, group, conn);
+		alone = err != AUTHTOK_OK && may_go_alone(lane, conn);
 		at_pg_release(conn, err);
 	}
 	for (job = group; job != NULL; job = job->next) {
@@ -146,10 +141,8 @@ hand_over(
 
 /* False when it took too long before anybody took the job. */
 static bool
-wait_for_turn(
-    struct at_pgsql *db, struct at_pg_lane *lane, struct at_pg_job *job)
+wait_for_turn(struct at_pg_lane *lane, struct at_pg_job *job)
 {
-	int64_t deadline = at_pg_deadline(db);
 	struct at_pg_job *queued;
 	bool in_time = true;
 
@@ -158,8 +151,8 @@ wait_for_turn(
 	lane->last = &job->next;
 	while (!job->done && !job->leads) {
 		if (in_time) {
-			in_time =
-			    at_pg_cond_wait(&job->wake, &lane->lock, deadline);
+			in_time = at_pg_cond_wait(
+			    &job->wake, &lane->lock, job->deadline);
 			continue;
 		}
 		for (queued = lane->first; queued != NULL && queued != job;
@@ -188,13 +181,12 @@ alone(struct at_pg_conn *conn, void *arg)
 }
 
 static enum authtok_err
-go_alone(struct at_pgsql *db, struct at_pg_lane *lane, struct at_pg_job *job)
+go_alone(
+    struct at_pgsql *db, const struct at_pg_lane *lane, struct at_pg_job *job)
 {
-	if (!lane->writes)
-		return at_pg_read(db, alone, job);
-	if (!lane->durable)
+	if (lane->writes && !lane->durable)
 		job->stmt = AT_PG_SESSION_UPDATE_ASYNC;
-	return at_pg_once(db, alone, job);
+	return at_pg_attempt(db, alone, job, !lane->writes, job->deadline);
 }
 
 enum authtok_err
@@ -206,6 +198,7 @@ at_pg_job_run(
 
 	job->done = job->leads = job->alone = false;
 	job->result = NULL;
+	job->deadline = at_pg_deadline(db);
 	if (!at_pg_cond_init(&job->wake))
 		return AUTHTOK_ENOMEM;
 	pthread_mutex_lock(&lane->lock);
@@ -213,12 +206,12 @@ at_pg_job_run(
 		lane->running++;
 		job->leads = true;
 	} else {
-		turn = wait_for_turn(db, lane, job);
+		turn = wait_for_turn(lane, job);
 	}
 	group = turn && !job->done ? gather(lane, job) : NULL;
 	pthread_mutex_unlock(&lane->lock);
 	if (group != NULL) {
-		lead(db, lane, group);
+		lead(db, lane, group, job->deadline);
 		hand_over(lane, group, job);
 	}
 	pthread_cond_destroy(&job->wake);

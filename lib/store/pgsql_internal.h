@@ -197,6 +197,7 @@ struct at_pg_job {
 	const struct at_pg_params *params;
 	const uint8_t *sid; /* rows are locked in its order */
 	pthread_cond_t wake;
+	int64_t deadline;
 	bool done, leads;
 	bool alone;       /* the group failed, and nothing of it remains */
 	PGresult *result; /* the job's owner clears it */
@@ -250,6 +251,9 @@ void at_pg_explain(void *ctx, char *buf, size_t size);
 enum authtok_err at_pg_read(struct at_pgsql *db, at_pg_op *op, void *arg);
 /* Run op, whose statements are one round trip: they are a transaction. */
 enum authtok_err at_pg_once(struct at_pgsql *db, at_pg_op *op, void *arg);
+/* Either of them, until then. */
+enum authtok_err at_pg_attempt(
+    struct at_pgsql *db, at_pg_op *op, void *arg, bool reads, int64_t deadline);
 /*
  * Run op in a transaction, on stable storage when this returns OK; when op
  * fails nothing of it remains. What op has queued and not run goes with the

@@ -77,9 +77,9 @@ at_pg_release(struct at_pg_conn *conn, enum authtok_err err)
 }
 
 enum authtok_err
-at_pg_read(struct at_pgsql *db, at_pg_op *op, void *arg)
+at_pg_attempt(
+    struct at_pgsql *db, at_pg_op *op, void *arg, bool reads, int64_t deadline)
 {
-	int64_t deadline = at_pg_deadline(db);
 	struct at_pg_conn *conn;
 	enum authtok_err err;
 	bool again;
@@ -90,30 +90,22 @@ at_pg_read(struct at_pgsql *db, at_pg_op *op, void *arg)
 		if (err != AUTHTOK_OK)
 			return err;
 		err = op(conn, arg);
-		again = conn->lost && !conn->late;
+		again = conn->again || (reads && conn->lost && !conn->late);
 		at_pg_release(conn, err);
 	} while (again && ++tries < AT_PG_TRIES);
 	return err;
 }
 
 enum authtok_err
+at_pg_read(struct at_pgsql *db, at_pg_op *op, void *arg)
+{
+	return at_pg_attempt(db, op, arg, true, at_pg_deadline(db));
+}
+
+enum authtok_err
 at_pg_once(struct at_pgsql *db, at_pg_op *op, void *arg)
 {
-	int64_t deadline = at_pg_deadline(db);
-	struct at_pg_conn *conn;
-	enum authtok_err err;
-	bool again;
-	int tries = 0;
-
-	do {
-		err = at_pg_lease(db, deadline, &conn);
-		if (err != AUTHTOK_OK)
-			return err;
-		err = op(conn, arg);
-		again = conn->again;
-		at_pg_release(conn, err);
-	} while (again && ++tries < AT_PG_TRIES);
-	return err;
+	return at_pg_attempt(db, op, arg, false, at_pg_deadline(db));
 }
 
 /* "ROLLBACK" is what COMMIT answers in a transaction that has failed. */

@@ -39,7 +39,7 @@ pgsql_main(Suite *suite, enum fork_status fork)
 const char *
 conninfo_with(const char *more)
 {
-	static char text[320];
+	static _Thread_local char text[320];
 
 	snprintf(text, sizeof(text), "%s options='-c search_path=mine' %s",
 	    server.conninfo, more);

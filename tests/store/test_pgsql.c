@@ -97,7 +97,6 @@ START_TEST(opened_empty_by_many)
 	PGconn *pg;
 
 	fresh_schema();
-	(void)conninfo_with(""); /* no thread is the first to write it */
 	pg = plain_open();
 	plain_exec(pg, "SELECT pg_advisory_lock(1635020651, 1)");
 	for (size_t i = 0; i < 4; i++)
