@@ -111,6 +111,22 @@ pick_clients(PGconn *pg, const struct authtok_keys *keys)
 	PQclear(rows);
 }
 
+/* With the indexes. */
+static double
+session_bytes(void)
+{
+	PGconn *pg = connect_plain();
+	PGresult *size =
+	    PQexec(pg, "SELECT pg_total_relation_size('authtok_sessions')");
+	double bytes;
+
+	bench_check(PQntuples(size) == 1);
+	bytes = strtod(PQgetvalue(size, 0, 0), NULL) / SESSIONS;
+	PQclear(size);
+	PQfinish(pg);
+	return bytes;
+}
+
 static void
 open_store(void)
 {
@@ -177,20 +193,20 @@ refresh(void *arg)
 
 /* Refreshes a second. */
 static double
-ours(struct caller *callers)
+ours(struct caller *callers, size_t count)
 {
 	pthread_barrier_t start;
 	uint64_t took;
 	size_t done = 0;
 
-	pthread_barrier_init(&start, NULL, CALLERS);
+	pthread_barrier_init(&start, NULL, (unsigned)count);
 	took = bench_now_ns();
-	for (size_t i = 0; i < CALLERS; i++) {
+	for (size_t i = 0; i < count; i++) {
 		callers[i].start = &start;
 		bench_check(pthread_create(&callers[i].thread, NULL, refresh,
 				&callers[i]) == 0);
 	}
-	for (size_t i = 0; i < CALLERS; i++) {
+	for (size_t i = 0; i < count; i++) {
 		pthread_join(callers[i].thread, NULL);
 		done += callers[i].done;
 	}
@@ -229,17 +245,17 @@ write_script(char *path, size_t size)
 }
 
 static double
-floor_rate(const char *path, bool wait)
+floor_rate(const char *path, size_t count, bool wait)
 {
 	char command[640], line[256];
 	double rate = 0;
 	FILE *out;
 
 	snprintf(command, sizeof(command),
-	    "%s -n -M prepared -c %d -j 2 -T 1 -f %s \"%s"
+	    "%s -n -M prepared -c %zu -j %d -T 1 -f %s \"%s"
 	    " options='-c synchronous_commit=%s'\" 2>&1",
-	    pg_server_pgbench(&server), CALLERS, path, server.conninfo,
-	    wait ? "on" : "off");
+	    pg_server_pgbench(&server), count, count > 1 ? 2 : 1, path,
+	    server.conninfo, wait ? "on" : "off");
 	out = popen(command, "r");
 	bench_check(out != NULL);
 	while (fgets(line, sizeof(line), out) != NULL)
@@ -255,13 +271,13 @@ struct rates {
 };
 
 static void
-measure(
-    struct caller *callers, const char *path, bool wait, struct rates *rates)
+measure(struct caller *callers, size_t count, const char *path, bool wait,
+    struct rates *rates)
 {
 	world.store->ops = wait ? &waiting : &ops;
 	for (size_t i = 0; i < ROUNDS; i++) {
-		rates->floor[i] = floor_rate(path, wait);
-		rates->ours[i] = ours(callers);
+		rates->floor[i] = floor_rate(path, count, wait);
+		rates->ours[i] = ours(callers, count);
 	}
 }
 
@@ -287,7 +303,7 @@ static void
 refreshes(void)
 {
 	struct caller callers[CALLERS];
-	struct rates waits, runs;
+	struct rates waits, runs, one;
 	char path[200];
 
 	open_world();
@@ -295,15 +311,21 @@ refreshes(void)
 	waiting.session_update = update_and_wait;
 	for (size_t i = 0; i < CALLERS; i++)
 		callers[i].at = i;
-	(void)ours(callers); /* connections, caches */
+	(void)ours(callers, CALLERS); /* connections, caches */
 	write_script(path, sizeof(path));
-	measure(callers, path, true, &waits);
-	measure(callers, path, false, &runs);
+	measure(callers, CALLERS, path, true, &waits);
+	measure(callers, CALLERS, path, false, &runs);
+	measure(callers, 1, path, false, &one);
 	row("refresh that waits for the disk, 32 callers", waits.ours, "F5",
 	    waits.floor, true);
 	row("refresh, 32 callers", runs.ours, "F5 that does not wait",
 	    runs.floor, true);
 	row("refresh, 32 callers", runs.ours, "F5", waits.floor, false);
+	row("refresh, one caller", one.ours, "one client, not waiting",
+	    one.floor, false);
+	bench_row(&(struct bench_row){ .what = "per session",
+	    .figure = session_bytes(),
+	    .unit = "bytes" });
 	unlink(path);
 	world.store->ops = &ops;
 	authtok_sessions_free(world.service);

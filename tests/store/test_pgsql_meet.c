@@ -398,6 +398,46 @@ START_TEST(names_that_meet)
 }
 END_TEST
 
+/* ---- threads of servers --------------------------------------------------- */
+
+static void *
+sign_in(void *arg)
+{
+	struct authtok_session *s = arg;
+	struct authtok_owner owner;
+
+	add_session(store, s, user.id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_find, s->sid, s, &owner), AUTHTOK_OK);
+	s->gen++;
+	ck_assert_int_eq(
+	    OP(store, session_update, s, 0, 0, false, &recorded), AUTHTOK_OK);
+	return NULL;
+}
+
+/* It connects, too. */
+START_TEST(small_stack)
+{
+	struct authtok_session s;
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	authtok_store_close(store);
+	store = pgsql_open(1, 0);
+	plain_exec(pg,
+	    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+	    " WHERE application_name = 'authtok'");
+	plain_await(pg,
+	    "SELECT count(*) = 0 FROM pg_stat_activity"
+	    " WHERE application_name = 'authtok'");
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 102400);
+	pthread_create(&thread, &attr, sign_in, &s);
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&attr);
+}
+END_TEST
+
 /* ---- the queue ----------------------------------------------------------- */
 
 struct waiter {
@@ -477,6 +517,7 @@ main(void)
 	tcase_add_loop_test(tc, tries_again, 0, 3);
 	tcase_add_test(tc, does_not_try_for_ever);
 	tcase_add_loop_test(tc, names_that_meet, 0, 4);
+	tcase_add_test(tc, small_stack);
 	suite_add_tcase(suite, tc);
 	tcase_add_test(queue, first_come_first_served);
 	suite_add_tcase(suite, queue);
