@@ -160,6 +160,10 @@ meaning(struct at_pg_conn *conn, const char *state)
 	for (size_t i = 0; i < sizeof(busy) / sizeof(busy[0]); i++)
 		if (strcmp(state, busy[i]) == 0)
 			return AUTHTOK_EBUSY;
+	/* a server that was set back to a standby: the next connection may
+	 * find the one that took its place */
+	if (strcmp(state, "25006") == 0)
+		conn->lost = true;
 	return AUTHTOK_ESTORE;
 }
 

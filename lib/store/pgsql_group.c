@@ -215,7 +215,9 @@ at_pg_job_run(
 		hand_over(lane, group, job);
 	}
 	pthread_cond_destroy(&job->wake);
-	if (!turn)
+	if (!turn) {
+		at_pg_fault(db, "waited too long for a connection");
 		return AUTHTOK_EBUSY;
+	}
 	return job->alone ? go_alone(db, lane, job) : job->err;
 }

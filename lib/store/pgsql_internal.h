@@ -245,6 +245,8 @@ enum authtok_err at_pg_lease(
 /* Remember what went wrong, if err says that something did, and give it back. */
 void at_pg_release(struct at_pg_conn *conn, enum authtok_err err);
 int64_t at_pg_deadline(const struct at_pgsql *db);
+/* What the next explanation says. */
+void at_pg_fault(struct at_pgsql *db, const char *text);
 void at_pg_explain(void *ctx, char *buf, size_t size);
 
 /* Run op, which only reads; again when the connection breaks. */

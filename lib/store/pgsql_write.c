@@ -14,8 +14,8 @@ at_pg_deadline(const struct at_pgsql *db)
 	return at_pg_now() + db->timeout_ms;
 }
 
-static void
-say_fault(struct at_pgsql *db, const char *text)
+void
+at_pg_fault(struct at_pgsql *db, const char *text)
 {
 	pthread_mutex_lock(&db->fault_lock);
 	(void)snprintf(db->fault, sizeof(db->fault), "%s", text);
@@ -39,7 +39,7 @@ at_pg_lease(struct at_pgsql *db, int64_t deadline, struct at_pg_conn **ret_conn)
 	enum authtok_err err = AUTHTOK_OK;
 
 	if (conn == NULL) {
-		say_fault(db, "waited too long for a connection");
+		at_pg_fault(db, "waited too long for a connection");
 		return AUTHTOK_EBUSY;
 	}
 	conn->deadline = deadline;
@@ -63,11 +63,13 @@ at_pg_release(struct at_pg_conn *conn, enum authtok_err err)
 {
 	struct at_pgsql *db = conn->db;
 
-	if (err == AUTHTOK_EBUSY || err == AUTHTOK_ESTORE)
-		say_fault(db,
-		    conn->fault[0] != '\0'
-			? conn->fault
-			: "the tables are not as they were written");
+	if (conn->fault[0] != '\0' &&
+	    (err == AUTHTOK_EBUSY || err == AUTHTOK_ESTORE))
+		at_pg_fault(db, conn->fault);
+	else if (err == AUTHTOK_EBUSY)
+		at_pg_fault(db, "others were in the way each time");
+	else if (err == AUTHTOK_ESTORE)
+		at_pg_fault(db, "what is stored cannot be used");
 	conn->fault[0] = '\0';
 	if (conn->lost)
 		at_pg_conn_close(conn);

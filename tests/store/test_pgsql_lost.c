@@ -210,6 +210,31 @@ START_TEST(stopped_and_started)
 }
 END_TEST
 
+/* A server that only reads is left for the one that writes. */
+START_TEST(read_only_for_a_while)
+{
+	struct authtok_session next = session;
+	char why[192];
+
+	plain_exec(pg,
+	    "ALTER DATABASE postgres SET default_transaction_read_only = on");
+	end_connections();
+	next.gen++;
+	ck_assert_int_eq(OP(store, session_update, &next, 0, 0, false, NULL),
+	    AUTHTOK_ESTORE);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &recorded), AUTHTOK_ESTORE);
+	authtok_store_explain(store, why, sizeof(why));
+	ck_assert_ptr_nonnull(strstr(why, "read-only"));
+	plain_exec(
+	    pg, "ALTER DATABASE postgres RESET default_transaction_read_only");
+	ck_assert_int_eq(
+	    OP(store, session_update, &next, 0, 0, false, NULL), AUTHTOK_OK);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, session.sid, &recorded), AUTHTOK_OK);
+}
+END_TEST
+
 static void
 signal_ours(int signal)
 {
@@ -302,6 +327,7 @@ main(void)
 	tcase_add_test(tc, ended_in_a_statement);
 	tcase_add_test(tc, ended_in_a_commit);
 	tcase_add_test(tc, stopped_and_started);
+	tcase_add_test(tc, read_only_for_a_while);
 	tcase_add_test(tc, says_nothing_any_more);
 	tcase_add_test(tc, does_not_let_in);
 	tcase_add_test(tc, locked_for_too_long);
