@@ -1,15 +1,17 @@
 #!/bin/sh
-# Run test programs one after the other: tests/run.sh PROGRAM...
+# Run test programs, as many at once as there are processors (JOBS=n: as many as
+# that): tests/run.sh PROGRAM...
 # A program is made with Check (its closing line is counted) or is anything that
 # exits 0. Output is shown for failures. The last line says the sum.
 set -u
-passed=0 failed=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT INT TERM
-for program; do
-	name=${program##*/}
+
+# run_one PROGRAM: what there is to say of it, and "passed failed" into a file
+# of its own in $RESULTS
+run_one() {
+	name=${1##*/}
+	log=$RESULTS/$(echo "$1" | tr / _)
 	began=$(date +%s)
-	"$program" >"$log" 2>&1
+	"$1" >"$log" 2>&1
 	status=$?
 	took=$(($(date +%s) - began))
 	line=$(grep -E '^[0-9]+%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+' \
@@ -25,7 +27,7 @@ for program; do
 		[ "$status" = 0 ] || bad=1
 	fi
 	[ "$bad" -le "$checks" ] || checks=$bad
-	passed=$((passed + checks - bad)) failed=$((failed + bad))
+	echo $((checks - bad)) $bad >"$log.sum"
 	if [ "$bad" = 0 ]; then
 		printf 'ok    %-28s %4d checks %4d s\n' "$name" "$checks" "$took"
 		grep '^# ' "$log" | sed 's/^/      /'
@@ -33,7 +35,24 @@ for program; do
 		printf 'FAIL  %-28s %4d of %d, status %d\n' \
 			"$name" "$bad" "$checks" "$status"
 		sed 's/^/      /' "$log"
-	fi
-done
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+	fi >"$log.say"
+	# in one piece, so that those of several do not mix
+	flock "$RESULTS" cat "$log.say"
+}
+
+if [ -n "${RESULTS-}" ]; then
+	run_one "$1"
+	exit 0
+fi
+RESULTS=$(mktemp -d)
+export RESULTS
+trap 'rm -rf "$RESULTS"' EXIT
+trap 'exit 1' INT TERM
+printf '%s\n' "$@" | xargs -n 1 -P "${JOBS:-$(nproc)}" "$0"
+find "$RESULTS" -name '*.sum' -exec cat {} + | awk -v all=$# '
+	{ passed += $1; failed += $2; programs++ }
+	END {
+		failed += all - programs # of which nothing is known
+		printf "%d passed, %d failed\n", passed, failed
+		exit !(failed == 0 && passed > 0)
+	}'
