@@ -67,6 +67,7 @@ struct jwk {
 	char crv[8]; /* "": one that is too long for ours */
 	bool has_alg;
 	bool has_kid;
+	bool has_oth; /* primes of RSA beyond two */
 	bool sign;
 	enum use use;
 	enum at_secret_kind kind;
@@ -253,6 +254,7 @@ read_member(struct reading *r, struct jwk *jwk)
 {
 	const size_t count = sizeof(members) / sizeof(members[0]);
 	size_t i = 0, part = part_named(r->json);
+	bool oth = at_json_is(r->json, "oth");
 	enum at_json_event event;
 
 	while (i < count && !at_json_is(r->json, members[i].name))
@@ -260,6 +262,7 @@ read_member(struct reading *r, struct jwk *jwk)
 	event = next(r);
 	if (part < AT_PARTS)
 		return read_part(r, jwk, (enum at_part)part, event);
+	jwk->has_oth = jwk->has_oth || oth;
 	if (i == count) {
 		if (!at_json_skip(r->json, event))
 			return fault(r, AUTHTOK_EFORMAT, NULL);
@@ -314,6 +317,11 @@ check_signing(struct reading *r, const struct jwk *jwk)
 	if (form->alg != 0 && jwk->sign && !jwk->read[AT_PART_D].given)
 		return fault(r, AUTHTOK_EFORMAT,
 		    "\"sign\" in key_ops of a key without d");
+	/* RFC 7518 section 6.3.2.7: not to be used, whatever is in it */
+	if (form->alg == AUTHTOK_RS256 && jwk->has_oth &&
+	    jwk->read[AT_PART_D].given)
+		return fault(r, AUTHTOK_ENOTSUP,
+		    "oth: a private RSA key of more than two primes");
 	return AUTHTOK_OK;
 }
 

@@ -70,7 +70,9 @@ START_TEST(parts_of_other_types_are_passed_over)
 		JWK("RSA", "c", "RS256",
 		    RSA_PUBLIC ",\"x\":\"!\",\"crv\":\"none of them\""),
 		/* private parts of a key that has no d say nothing */
-		JWK("RSA", "d", "RS256", RSA_PUBLIC M("p", RSA_P)),
+		JWK("RSA", "d", "RS256",
+		    RSA_PUBLIC M("p", RSA_P) ",\"oth\":[]"),
+		JWK("EC", "f", "ES256", EC_PRIVATE ",\"oth\":7"),
 		/* what others put in beside (RFC 7517 4.7 to 4.9) */
 		JWK("RSA", "e", "RS256",
 		    RSA_PUBLIC ",\"x5c\":[\"MII\"],\"x5t\":\"a\""),
@@ -205,6 +207,11 @@ static const struct fault {
 	{ RSA(RSA_PUBLIC M("d", RSA_D) M("p", RSA_P) M("q", RSA_Q)
 		  M("dp", RSA_DP) M("dq", RSA_DQ)),
 	    AUTHTOK_EFORMAT, "a private RSA key without p, q, dp, dq or qi" },
+	{ RSA(RSA_PRIVATE ",\"oth\":[]"), AUTHTOK_ENOTSUP,
+	    "oth: a private RSA key of more than two primes" },
+	{ RSA(",\"oth\":[{\"r\":\"Aw\",\"d\":\"AQ\",\"t\":\"AQ\"}"
+	      "]" RSA_PRIVATE),
+	    AUTHTOK_ENOTSUP, "oth: a private RSA key of more than two primes" },
 	/* strength */
 	{ RSA(M("n", N1024) M("e", "AQAB")), AUTHTOK_EWEAK,
 	    "the modulus n has fewer than 2048 bits" },
