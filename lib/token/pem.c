@@ -82,6 +82,16 @@ read_block(const struct armoured *a, EVP_PKEY **ret_pair, bool *ret_private,
 	return AUTHTOK_OK;
 }
 
+/* Whether the last reading found no block at all, not one with a fault. */
+static bool
+at_end(void)
+{
+	unsigned long error = ERR_peek_last_error();
+
+	return ERR_GET_LIB(error) == ERR_LIB_PEM &&
+	    ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
 /* The one key of the text; two would leave open which is meant. */
 static enum authtok_err
 read_pem(BIO *bio, EVP_PKEY **ret_pair, bool *ret_private, const char **ret_why)
@@ -94,7 +104,8 @@ read_pem(BIO *bio, EVP_PKEY **ret_pair, bool *ret_private, const char **ret_why)
 		bio, &first.label, &first.header, &first.der, &first.len) != 1)
 		return err;
 	if (PEM_read_bio(bio, &second.label, &second.header, &second.der,
-		&second.len) == 1)
+		&second.len) == 1 ||
+	    !at_end())
 		*ret_why = "more than one PEM block";
 	else
 		err = read_block(&first, ret_pair, ret_private, ret_why);

@@ -520,6 +520,11 @@ START_TEST(pem_that_is_none)
 	ck_assert_int_eq(
 	    add_pem("k", AUTHTOK_EDDSA, false, &why), AUTHTOK_EFORMAT);
 	ck_assert_str_eq(why, "more than one PEM block");
+	/* the second is cut short, which makes the first no more certain */
+	pem[strlen(pem) - 9] = '\0';
+	ck_assert_int_eq(
+	    add_pem("k", AUTHTOK_EDDSA, false, &why), AUTHTOK_EFORMAT);
+	ck_assert_str_eq(why, "more than one PEM block");
 	/* a label that is wrong, bytes that are none of a key */
 	pem[0] = '\0';
 	write_pem(at_keys_get(keys, 0)->pair, PUBLIC);
