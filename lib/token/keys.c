@@ -1,6 +1,7 @@
 /*
  * The builder of a key set. Secrets are copied in, and wiped when the set is
- * freed; pairs are shared with whoever copies the set; what a key may be used for is fixed here, never by a token.
+ * freed; pairs are shared with whoever copies the set; what a key may be used
+ * for is fixed here, never by a token.
  */
 #include "token/keys.h"
 
