@@ -107,7 +107,7 @@ new_db(const struct authtok_pgsql_config *config)
 		free(db);
 		return NULL;
 	}
-	for (unsigned i = db->connection_count; i-- > 0;) {
+	for (unsigned i = 0; i < db->connection_count; i++) {
 		db->conns[i].db = db;
 		at_pg_pool_put(&db->pool, &db->conns[i]);
 	}

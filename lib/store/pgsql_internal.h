@@ -175,7 +175,7 @@ struct at_pg_waiter;
 struct at_pg_pool {
 	pthread_mutex_t lock;
 	struct at_pg_waiter *first, **last;
-	struct at_pg_conn *free; /* the one used last is first */
+	struct at_pg_conn *free; /* used last is first, not open is last */
 };
 
 bool at_pg_pool_init(struct at_pg_pool *pool);

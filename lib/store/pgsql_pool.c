@@ -1,6 +1,7 @@
 /*
  * A few connections and a fair queue before them: one that is given back goes
- * directly to whoever has waited longest. Knows nothing of PostgreSQL.
+ * directly to whoever has waited longest. Knows of PostgreSQL only whether a
+ * connection is open.
  */
 #include "store/pgsql_internal.h"
 
@@ -112,13 +113,17 @@ at_pg_pool_get(struct at_pg_pool *pool, int64_t deadline)
 void
 at_pg_pool_put(struct at_pg_pool *pool, struct at_pg_conn *conn)
 {
+	struct at_pg_conn **at = &pool->free;
 	struct at_pg_waiter *waiter;
 
 	pthread_mutex_lock(&pool->lock);
 	waiter = pool->first;
 	if (waiter == NULL) {
-		conn->next = pool->free;
-		pool->free = conn;
+		/* whom the server may not let in is behind those it has */
+		while (conn->pg == NULL && *at != NULL)
+			at = &(*at)->next;
+		conn->next = *at;
+		*at = conn;
 	} else {
 		leave_queue(pool, waiter);
 		waiter->conn = conn;

@@ -235,6 +235,39 @@ START_TEST(read_only_for_a_while)
 }
 END_TEST
 
+/* Two connections, of which the server lets one in: it is used, also when the
+ * other one was tried last. */
+START_TEST(lets_one_in)
+{
+	struct authtok_pgsql_config config = AUTHTOK_PGSQL_CONFIG_INIT;
+	struct at_pg_conn *open, *refused;
+	struct authtok_store *narrow;
+	struct authtok_user got;
+	struct at_pg_pool *pool;
+
+	plain_exec(pg,
+	    "CREATE ROLE clerk LOGIN CONNECTION LIMIT 1;"
+	    "GRANT USAGE ON SCHEMA mine TO clerk;"
+	    "GRANT SELECT, INSERT, UPDATE, DELETE"
+	    " ON ALL TABLES IN SCHEMA mine TO clerk");
+	config.conninfo = conninfo_with("user=clerk");
+	config.connections = 2;
+	ck_assert_int_eq(
+	    authtok_store_pgsql(&config, &narrow, NULL, 0), AUTHTOK_OK);
+	pool = &pgsql_of(narrow)->pool;
+	open = at_pg_pool_get(pool, at_pg_now());
+	ck_assert_int_eq(OP(narrow, user_find, user.id, &got), AUTHTOK_EBUSY);
+	refused = at_pg_pool_get(pool, at_pg_now());
+	at_pg_pool_put(pool, open);
+	at_pg_pool_put(pool, refused);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(
+		    OP(narrow, user_find, user.id, &got), AUTHTOK_OK);
+	authtok_store_close(narrow);
+	plain_exec(pg, "DROP OWNED BY clerk; DROP ROLE clerk");
+}
+END_TEST
+
 static void
 signal_ours(int signal)
 {
@@ -328,6 +361,7 @@ main(void)
 	tcase_add_test(tc, ended_in_a_commit);
 	tcase_add_test(tc, stopped_and_started);
 	tcase_add_test(tc, read_only_for_a_while);
+	tcase_add_test(tc, lets_one_in);
 	tcase_add_test(tc, says_nothing_any_more);
 	tcase_add_test(tc, does_not_let_in);
 	tcase_add_test(tc, locked_for_too_long);
