@@ -32,7 +32,9 @@
 	" set_config('enable_seqscan', 'off', false),"                     \
 	" set_config('plan_cache_mode', 'force_generic_plan', false),"     \
 	" set_config('jit', 'off', false),"                                \
-	" set_config('client_min_messages', 'error', false)"
+	" set_config('client_min_messages', 'error', false),"              \
+	" current_setting('transaction_read_only') = 'on'"
+#define READ_ONLY 9 /* the column of SETUP */
 
 static void
 ignore_notice(void *arg, const PGresult *result)
@@ -153,11 +155,31 @@ connect_to(struct at_pg_conn *conn)
 	return AUTHTOK_OK;
 }
 
-enum authtok_err
-at_pg_conn_open(struct at_pg_conn *conn)
+/* What a standby says is late: a session may be live there that is not. */
+static enum authtok_err
+set_up(struct at_pg_conn *conn)
 {
 	unsigned timeout = conn->db->timeout_ms;
 	char sql[sizeof(SETUP) + 32];
+	enum authtok_err err;
+	size_t i;
+
+	(void)snprintf(sql, sizeof(sql), SETUP, timeout - timeout / 4, timeout);
+	i = at_pg_add_sql(conn, sql);
+	err = at_pg_run(conn);
+	if (err == AUTHTOK_OK &&
+	    at_pg_get_bool(at_pg_result(conn, i), 0, READ_ONLY)) {
+		(void)snprintf(conn->fault, sizeof(conn->fault),
+		    "the server is read-only");
+		err = AUTHTOK_ESTORE;
+	}
+	at_pg_clear(conn);
+	return err;
+}
+
+enum authtok_err
+at_pg_conn_open(struct at_pg_conn *conn)
+{
 	enum authtok_err err;
 
 	conn->prepared = 0;
@@ -170,13 +192,8 @@ at_pg_conn_open(struct at_pg_conn *conn)
 		conn->lost = true;
 		err = AUTHTOK_ENOTSUP;
 	}
-	if (err == AUTHTOK_OK) {
-		(void)snprintf(
-		    sql, sizeof(sql), SETUP, timeout - timeout / 4, timeout);
-		(void)at_pg_add_sql(conn, sql);
-		err = at_pg_run(conn);
-		at_pg_clear(conn);
-	}
+	if (err == AUTHTOK_OK)
+		err = set_up(conn);
 	if (err != AUTHTOK_OK)
 		at_pg_conn_close(conn);
 	return err;

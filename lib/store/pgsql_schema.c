@@ -89,11 +89,9 @@ static const char *const steps[][STEP_MAX] = {
 	"EXISTS (SELECT 1 FROM pg_class WHERE relname = '" table "'" \
 	" AND pg_table_is_visible(oid))"
 
-#define LOOK                                                                \
-	"SELECT " IS_THERE("authtok_schema") ", " IS_THERE(                 \
-	    "authtok_users") ", current_schema() IS NOT NULL,"              \
-			     " current_setting('transaction_read_only') = " \
-			     "'on'"
+#define LOOK                                                \
+	"SELECT " IS_THERE("authtok_schema") ", " IS_THERE( \
+	    "authtok_users") ", current_schema() IS NOT NULL"
 
 struct look {
 	struct at_pg_conn *conn;
@@ -170,8 +168,6 @@ recognise(struct look *look)
 	if (err != AUTHTOK_OK)
 		return say_fault(look, err);
 	result = at_pg_result(conn, i);
-	if (at_pg_get_bool(result, 0, 3))
-		return say(look, AUTHTOK_ESTORE, "the server is read-only");
 	if (at_pg_get_bool(result, 0, 0))
 		return read_version(look);
 	look->version = 0;

@@ -213,12 +213,16 @@ END_TEST
 /* A server that only reads is left for the one that writes. */
 START_TEST(read_only_for_a_while)
 {
-	struct authtok_session next = session;
+	struct authtok_session next = session, got;
+	struct authtok_owner owner;
 	char why[192];
 
 	plain_exec(pg,
 	    "ALTER DATABASE postgres SET default_transaction_read_only = on");
 	end_connections();
+	/* a standby would say what was */
+	ck_assert_int_eq(
+	    OP(store, session_find, session.sid, &got, &owner), AUTHTOK_ESTORE);
 	next.gen++;
 	ck_assert_int_eq(OP(store, session_update, &next, 0, 0, false, NULL),
 	    AUTHTOK_ESTORE);
