@@ -27,9 +27,9 @@ at_pg_log_read(const struct at_pg_conn *conn, struct at_pg_log *log)
 	/* it has its row from the migration on */
 	if (at_pg_rows(base) != 1 || at_pg_rows(last) != 1)
 		return AUTHTOK_ESTORE;
-	log->base = at_pg_get_int(base, 0, 0);
-	log->seq = at_pg_get_int(last, 0, 0);
-	return at_pg_get_bytes(last, 0, 1, log->mac, sizeof(log->mac))
+	return at_pg_read_int(base, 0, 0, &log->base) &&
+		at_pg_read_int(last, 0, 0, &log->seq) &&
+		at_pg_get_bytes(last, 0, 1, log->mac, sizeof(log->mac))
 	    ? AUTHTOK_OK
 	    : AUTHTOK_ESTORE;
 }
@@ -137,8 +137,9 @@ at_pg_audit_append(void *ctx, const struct authtok_act *act)
 static bool
 get_u32(const PGresult *result, size_t row, int column, uint32_t *out)
 {
-	int64_t value = at_pg_get_int(result, row, column);
+	int64_t value = -1;
 
+	(void)at_pg_read_int(result, row, column, &value);
 	*out = (uint32_t)value;
 	return value >= 0 && value <= UINT32_MAX;
 }
@@ -147,13 +148,13 @@ static bool
 read_columns(
     const PGresult *result, size_t row, struct authtok_audit_record *record)
 {
-	record->at = at_pg_get_int(result, row, 1);
-	record->user_id = at_pg_get_int(result, row, 2);
 	record->has_sid = !at_pg_is_null(result, row, 6);
 	if (record->has_sid &&
 	    !at_pg_get_bytes(result, row, 6, record->sid, sizeof(record->sid)))
 		return false;
-	return get_u32(result, row, 3, &record->event) &&
+	return at_pg_read_int(result, row, 1, &record->at) &&
+	    at_pg_read_int(result, row, 2, &record->user_id) &&
+	    get_u32(result, row, 3, &record->event) &&
 	    get_u32(result, row, 4, &record->count) &&
 	    get_u32(result, row, 5, &record->key) &&
 	    at_pg_get_text(
@@ -234,8 +235,8 @@ read_base(struct at_pg_conn *conn, void *arg)
 	result = at_pg_result(conn, i);
 	if (at_pg_rows(result) == 0)
 		return AUTHTOK_EUNKNOWN;
-	log->base = at_pg_get_int(result, 0, 0);
-	return at_pg_get_bytes(result, 0, 1, log->mac, sizeof(log->mac))
+	return at_pg_read_int(result, 0, 0, &log->base) &&
+		at_pg_get_bytes(result, 0, 1, log->mac, sizeof(log->mac))
 	    ? AUTHTOK_OK
 	    : AUTHTOK_ESTORE;
 }

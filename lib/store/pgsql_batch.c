@@ -307,24 +307,45 @@ at_pg_is_null(const PGresult *result, size_t row, int column)
 	return PQgetisnull(result, (int)row, column) == 1;
 }
 
+bool
+at_pg_read_int(const PGresult *result, size_t row, int column, int64_t *out)
+{
+	uint8_t bytes[8];
+	uint64_t value = 0;
+
+	if (!at_pg_get_bytes(result, row, column, bytes, sizeof(bytes)))
+		return false;
+	for (int i = 0; i < 8; i++)
+		value = value << 8 | bytes[i];
+	*out = (int64_t)value;
+	return true;
+}
+
+bool
+at_pg_read_bool(const PGresult *result, size_t row, int column, bool *out)
+{
+	uint8_t byte;
+
+	if (!at_pg_get_bytes(result, row, column, &byte, 1))
+		return false;
+	*out = byte != 0;
+	return true;
+}
+
 int64_t
 at_pg_get_int(const PGresult *result, size_t row, int column)
 {
-	uint8_t bytes[8] = { 0 };
-	uint64_t value = 0;
+	int64_t value;
 
-	(void)at_pg_get_bytes(result, row, column, bytes, sizeof(bytes));
-	for (int i = 0; i < 8; i++)
-		value = value << 8 | bytes[i];
-	return (int64_t)value;
+	return at_pg_read_int(result, row, column, &value) ? value : 0;
 }
 
 bool
 at_pg_get_bool(const PGresult *result, size_t row, int column)
 {
-	uint8_t byte = 0;
+	bool value;
 
-	return at_pg_get_bytes(result, row, column, &byte, 1) && byte != 0;
+	return at_pg_read_bool(result, row, column, &value) && value;
 }
 
 bool

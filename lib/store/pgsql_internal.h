@@ -158,6 +158,11 @@ size_t at_pg_rows(const PGresult *result);
 /* Rows that a statement has changed. */
 size_t at_pg_changed(PGresult *result);
 bool at_pg_is_null(const PGresult *result, size_t row, int column);
+/* False when it is NULL or of another type: 0 may mean "live". */
+bool at_pg_read_int(
+    const PGresult *result, size_t row, int column, int64_t *out);
+bool at_pg_read_bool(const PGresult *result, size_t row, int column, bool *out);
+/* 0 and false then. */
 int64_t at_pg_get_int(const PGresult *result, size_t row, int column);
 bool at_pg_get_bool(const PGresult *result, size_t row, int column);
 /* Exactly len bytes; false when it is not. */

@@ -157,7 +157,7 @@ revoke_user(struct at_pg_conn *conn, void *arg)
 	size_t i = at_pg_user_lock(conn, args->user_id);
 	enum authtok_err err = at_pg_run(conn);
 	const PGresult *user;
-	int64_t epoch;
+	int64_t epoch = 0, stored;
 
 	args->count = 0;
 	if (err != AUTHTOK_OK)
@@ -168,7 +168,8 @@ revoke_user(struct at_pg_conn *conn, void *arg)
 		conn->undo = true;
 		return AUTHTOK_OK;
 	}
-	epoch = authtok_epoch_next(at_pg_get_int(user, 0, 1), args->act->now);
+	if (at_pg_read_int(user, 0, 1, &stored))
+		epoch = authtok_epoch_next(stored, args->act->now);
 	if (args->keep == NULL && epoch == 0)
 		return AUTHTOK_ESTORE;
 	return end_sessions(conn, args, epoch);
@@ -196,12 +197,13 @@ at_pg_session_revoke_user(void *ctx, int64_t user_id, const uint8_t *keep,
 static bool
 read_event(const PGresult *result, size_t row, struct authtok_revocation *event)
 {
-	event->seq = at_pg_get_int(result, row, 0);
-	event->user_id = at_pg_get_int(result, row, 1);
-	event->epoch = at_pg_get_int(result, row, 2);
-	event->at = at_pg_get_int(result, row, 3);
-	event->until = at_pg_get_int(result, row, 4);
 	memset(event->sid, 0, sizeof(event->sid));
+	if (!at_pg_read_int(result, row, 0, &event->seq) ||
+	    !at_pg_read_int(result, row, 1, &event->user_id) ||
+	    !at_pg_read_int(result, row, 2, &event->epoch) ||
+	    !at_pg_read_int(result, row, 3, &event->at) ||
+	    !at_pg_read_int(result, row, 4, &event->until))
+		return false;
 	return event->user_id != 0 ||
 	    at_pg_get_bytes(result, row, 5, event->sid, sizeof(event->sid));
 }

@@ -94,12 +94,12 @@ read_session(const PGresult *result, size_t row, struct authtok_session *s)
 {
 	uint8_t rotation[ROTATION_LEN];
 
-	s->user_id = at_pg_get_int(result, row, 1);
-	s->created_at = at_pg_get_int(result, row, 2);
-	s->expires_at = at_pg_get_int(result, row, 3);
-	s->revoked_at = at_pg_get_int(result, row, 4);
-	s->rotated_at = at_pg_get_int(result, row, 5);
 	return at_pg_get_bytes(result, row, 0, s->sid, sizeof(s->sid)) &&
+	    at_pg_read_int(result, row, 1, &s->user_id) &&
+	    at_pg_read_int(result, row, 2, &s->created_at) &&
+	    at_pg_read_int(result, row, 3, &s->expires_at) &&
+	    at_pg_read_int(result, row, 4, &s->revoked_at) &&
+	    at_pg_read_int(result, row, 5, &s->rotated_at) &&
 	    at_pg_get_bytes(result, row, 6, s->seed, sizeof(s->seed)) &&
 	    at_pg_get_bytes(result, row, 7, rotation, sizeof(rotation)) &&
 	    unpack_rotation(rotation, s) &&
@@ -118,9 +118,9 @@ read_found(const PGresult *result, struct authtok_session *ret_session,
 		return AUTHTOK_EUNKNOWN;
 	memset(&session, 0, sizeof(session));
 	memset(&owner, 0, sizeof(owner));
-	owner.epoch = at_pg_get_int(result, 0, 10);
-	owner.disabled = at_pg_get_bool(result, 0, 11);
 	if (!read_session(result, 0, &session) ||
+	    !at_pg_read_int(result, 0, 10, &owner.epoch) ||
+	    !at_pg_read_bool(result, 0, 11, &owner.disabled) ||
 	    !at_pg_get_roles(result, 0, 12, &owner.role_count, owner.roles))
 		return AUTHTOK_ESTORE;
 	*ret_session = session;
@@ -239,7 +239,9 @@ check_user(
 	struct at_pg_params params = { .count = 0 };
 	size_t i = at_pg_user_lock(conn, s->user_id), live;
 	const PGresult *user;
+	int64_t version;
 	enum authtok_err err;
+	bool disabled;
 
 	at_pg_int(&params, s->user_id);
 	at_pg_int(&params, args->act->now);
@@ -251,8 +253,10 @@ check_user(
 	user = at_pg_result(conn, i);
 	if (at_pg_rows(user) == 0)
 		return AUTHTOK_EUNKNOWN;
-	if (at_pg_get_int(user, 0, 0) != args->user_version ||
-	    at_pg_get_bool(user, 0, 2))
+	if (!at_pg_read_int(user, 0, 0, &version) ||
+	    !at_pg_read_bool(user, 0, 2, &disabled))
+		return AUTHTOK_ESTORE;
+	if (version != args->user_version || disabled)
 		return AUTHTOK_ECHANGED;
 	*ret_live = is_limited(args)
 	    ? at_pg_get_int(at_pg_result(conn, live), 0, 0)

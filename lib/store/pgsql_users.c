@@ -75,12 +75,12 @@ fold(const char *text, size_t size, char *out)
 static bool
 read_user(const PGresult *result, size_t row, struct authtok_user *user)
 {
-	user->id = at_pg_get_int(result, row, 0);
-	user->version = at_pg_get_int(result, row, 1);
-	user->epoch = at_pg_get_int(result, row, 2);
-	user->created_at = at_pg_get_int(result, row, 3);
-	user->disabled = at_pg_get_bool(result, row, 4);
-	return at_pg_get_text(result, row, 5, user->name, sizeof(user->name)) &&
+	return at_pg_read_int(result, row, 0, &user->id) &&
+	    at_pg_read_int(result, row, 1, &user->version) &&
+	    at_pg_read_int(result, row, 2, &user->epoch) &&
+	    at_pg_read_int(result, row, 3, &user->created_at) &&
+	    at_pg_read_bool(result, row, 4, &user->disabled) &&
+	    at_pg_get_text(result, row, 5, user->name, sizeof(user->name)) &&
 	    at_pg_get_text(result, row, 6, user->email, sizeof(user->email)) &&
 	    at_pg_get_text(result, row, 7, user->hash, sizeof(user->hash)) &&
 	    at_pg_get_roles(result, row, 8, &user->role_count, user->roles);
@@ -342,15 +342,18 @@ check_update(
 	size_t taken = ask_taken(conn, args, user->id);
 	enum authtok_err err = at_pg_run(conn);
 	const PGresult *state;
+	int64_t version;
 
 	if (err != AUTHTOK_OK)
 		return err;
 	state = at_pg_result(conn, locked);
 	if (at_pg_rows(state) == 0)
 		return AUTHTOK_EUNKNOWN;
-	if (at_pg_get_int(state, 0, 0) != user->version)
+	if (!at_pg_read_int(state, 0, 0, &version) ||
+	    !at_pg_read_int(state, 0, 1, ret_epoch))
+		return AUTHTOK_ESTORE;
+	if (version != user->version)
 		return AUTHTOK_ECHANGED;
-	*ret_epoch = at_pg_get_int(state, 0, 1);
 	if (user->epoch < *ret_epoch)
 		return AUTHTOK_EINVAL;
 	return judge_taken(at_pg_result(conn, taken));

@@ -152,6 +152,39 @@ START_TEST(refuses_what_is_not_ours)
 }
 END_TEST
 
+/* What somebody made of a column is not taken for "never" or "no". */
+START_TEST(column_of_another_type)
+{
+	struct authtok_owner owner;
+	struct authtok_store *store;
+	struct authtok_session s;
+	struct authtok_user user;
+	PGconn *pg;
+
+	fresh_schema();
+	store = pgsql_open(0, 0);
+	add_user(store, &user, "ann");
+	add_session(store, &s, user.id, 1);
+	ck_assert_int_eq(
+	    OP(store, session_revoke, s.sid, &at_noon), AUTHTOK_OK);
+	authtok_store_close(store);
+	pg = plain_open();
+	plain_exec(pg,
+	    _i == 0 ? "ALTER TABLE authtok_sessions"
+		      " ALTER revoked_at TYPE int"
+		    : "ALTER TABLE authtok_users ALTER disabled DROP NOT NULL;"
+		      "UPDATE authtok_users SET disabled = NULL");
+	store = pgsql_open(0, 0);
+	ck_assert_int_eq(
+	    OP(store, session_find, s.sid, &s, &owner), AUTHTOK_ESTORE);
+	if (_i == 1)
+		ck_assert_int_eq(
+		    OP(store, user_find, user.id, &user), AUTHTOK_ESTORE);
+	authtok_store_close(store);
+	PQfinish(pg);
+}
+END_TEST
+
 START_TEST(refuses_what_is_read_only)
 {
 	char why[256] = "", conninfo[320];
@@ -426,6 +459,7 @@ main(void)
 	tcase_add_test(tc, opened_empty_by_many);
 	tcase_add_test(tc, refuses_a_newer_schema);
 	tcase_add_test(tc, refuses_what_is_not_ours);
+	tcase_add_loop_test(tc, column_of_another_type, 0, 2);
 	tcase_add_test(tc, refuses_what_is_read_only);
 	tcase_add_test(tc, needs_few_rights);
 	suite_add_tcase(suite, tc);
