@@ -93,24 +93,27 @@ may_go_alone(const struct at_pg_lane *lane, const struct at_pg_conn *conn)
 	return !conn->lost || !lane->writes;
 }
 
-/* Who leads came first, so that nobody's time is over before the leader's. */
+/*
+ * Who leads came first, so that nobody's time is over before the leader's. When
+ * it is before anything was sent, the others still have theirs.
+ */
 static void
 lead(struct at_pgsql *db, const struct at_pg_lane *lane,
-    struct at_pg_job *group, int64_t deadline)
+    struct at_pg_job *group, const struct at_pg_job *self)
 {
 	struct at_pg_conn *conn;
 	struct at_pg_job *job;
-	bool alone = false;
-	enum authtok_err err = at_pg_lease(db, deadline, &conn);
+	enum authtok_err err = at_pg_lease(db, self->deadline, &conn);
+	bool sent = err == AUTHTOK_OK, alone = err == AUTHTOK_EBUSY;
 
-	if (err == AUTHTOK_OK) {
+	if (sent) {
 		err = run_group(conn, lane, group);
 		alone = err != AUTHTOK_OK && may_go_alone(lane, conn);
 		at_pg_release(conn, err);
 	}
 	for (job = group; job != NULL; job = job->next) {
 		job->err = err;
-		job->alone = alone;
+		job->alone = alone && (sent || job != self);
 	}
 }
 
@@ -211,7 +214,7 @@ at_pg_job_run(
 	group = turn && !job->done ? gather(lane, job) : NULL;
 	pthread_mutex_unlock(&lane->lock);
 	if (group != NULL) {
-		lead(db, lane, group, job->deadline);
+		lead(db, lane, group, job);
 		hand_over(lane, group, job);
 	}
 	pthread_cond_destroy(&job->wake);

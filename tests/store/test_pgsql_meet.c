@@ -298,6 +298,69 @@ START_TEST(one_group_one_winner)
 }
 END_TEST
 
+struct find {
+	pthread_t thread;
+	struct authtok_store *store;
+	enum authtok_err err;
+};
+
+static void *
+find_nobody(void *arg)
+{
+	static const uint8_t sid[AUTHTOK_SID_LEN];
+	struct find *find = arg;
+	struct authtok_session got;
+	struct authtok_owner owner;
+
+	find->err = OP(find->store, session_find, sid, &got, &owner);
+	return NULL;
+}
+
+/* So many are in the queue for the next group, behind those under way. */
+static bool
+stand_in(struct at_pg_lane *lane, size_t count)
+{
+	const struct at_pg_job *job;
+	bool full;
+
+	pthread_mutex_lock(&lane->lock);
+	for (job = lane->first; job != NULL; job = job->next)
+		count--;
+	full = lane->running == AT_PG_LANES && count == 0;
+	pthread_mutex_unlock(&lane->lock);
+	return full;
+}
+
+/* Who leads has waited for long, and others that came later have not. */
+START_TEST(each_has_its_own_time)
+{
+	struct authtok_store *narrow = pgsql_open(1, 700);
+	struct at_pgsql *db = pgsql_of(narrow);
+	struct at_pg_conn *conn = at_pg_pool_get(&db->pool, 0);
+	struct find finds[AT_PG_LANES + 2];
+	int64_t end = at_pg_now() + 700;
+	size_t last = AT_PG_LANES + 1;
+
+	for (size_t i = 0; i <= last; i++) {
+		finds[i].store = narrow;
+		if (i == last)
+			db->timeout_ms = 60000;
+		pthread_create(&finds[i].thread, NULL, find_nobody, &finds[i]);
+		while (i >= AT_PG_LANES - 1 && at_pg_now() < end &&
+		    !stand_in(&db->finds, i + 1 - AT_PG_LANES))
+			sched_yield();
+	}
+	for (size_t i = 0; i < last; i++) {
+		pthread_join(finds[i].thread, NULL);
+		ck_assert_int_eq(finds[i].err, AUTHTOK_EBUSY);
+	}
+	at_pg_pool_put(&db->pool, conn);
+	pthread_join(finds[last].thread, NULL);
+	ck_assert_int_eq(finds[last].err, AUTHTOK_EUNKNOWN);
+	authtok_store_close(narrow);
+}
+END_TEST
+
 /* ---- what others make impossible ----------------------------------------- */
 
 /* The first n attempts on sessions fail as if others stood in the way. */
@@ -514,6 +577,7 @@ main(void)
 	tcase_add_test(tc, record_that_is_spoilt);
 	tcase_add_loop_test(tc, one_row_stops_no_group, 0, 2);
 	tcase_add_test(tc, one_group_one_winner);
+	tcase_add_test(tc, each_has_its_own_time);
 	tcase_add_loop_test(tc, tries_again, 0, 3);
 	tcase_add_test(tc, does_not_try_for_ever);
 	tcase_add_loop_test(tc, names_that_meet, 0, 4);
