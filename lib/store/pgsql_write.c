@@ -38,6 +38,11 @@ at_pg_lease(struct at_pgsql *db, int64_t deadline, struct at_pg_conn **ret_conn)
 	struct at_pg_conn *conn = at_pg_pool_get(&db->pool, deadline);
 	enum authtok_err err = AUTHTOK_OK;
 
+	/* what comes too late is not sent, and costs no connection */
+	if (conn != NULL && at_pg_now() >= deadline) {
+		at_pg_pool_put(&db->pool, conn);
+		conn = NULL;
+	}
 	if (conn == NULL) {
 		at_pg_fault(db, "waited too long for a connection");
 		return AUTHTOK_EBUSY;

@@ -562,6 +562,25 @@ START_TEST(first_come_first_served)
 }
 END_TEST
 
+/* Nothing is sent for who came too late, and the connection stays. */
+START_TEST(too_late_to_begin)
+{
+	struct at_pgsql *db = pgsql_of(store);
+	struct at_pg_conn *conn = NULL;
+	const PGconn *before = db->conns[0].pg;
+
+	ck_assert_ptr_nonnull(before);
+	ck_assert_int_eq(
+	    at_pg_lease(db, at_pg_now() - 1, &conn), AUTHTOK_EBUSY);
+	ck_assert_ptr_null(conn);
+	ck_assert_ptr_eq(db->conns[0].pg, before);
+	ck_assert_int_eq(
+	    at_pg_lease(db, at_pg_now() + 60000, &conn), AUTHTOK_OK);
+	ck_assert_ptr_eq(conn->pg, before);
+	at_pg_release(conn, AUTHTOK_OK);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -581,6 +600,7 @@ main(void)
 	tcase_add_loop_test(tc, tries_again, 0, 3);
 	tcase_add_test(tc, does_not_try_for_ever);
 	tcase_add_loop_test(tc, names_that_meet, 0, 4);
+	tcase_add_test(tc, too_late_to_begin);
 	tcase_add_test(tc, small_stack);
 	suite_add_tcase(suite, tc);
 	tcase_add_test(queue, first_come_first_served);
