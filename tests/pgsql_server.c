@@ -74,7 +74,7 @@ run(const struct pg_server *server, const char *program,
 		_exit(126);
 	snprintf(path, sizeof(path), "%s/%s", server->bin, program);
 	memcpy(argv, words, sizeof(argv)); /* execv only reads them */
-	argv[0] = path; /* by which it finds the others */
+	argv[0] = path;                    /* by which it finds the others */
 	execv(path, argv);
 	_exit(127);
 }

@@ -310,7 +310,7 @@ refreshes(void)
 /* ---- the clients --------------------------------------------------------------- */
 
 /* Run a shell line in the folder; its output goes to the test's log. */
-static int
+__attribute__((format(printf, 1, 2))) static int
 shell(const char *format, ...)
 {
 	char line[2048];
