@@ -65,8 +65,8 @@ LIBS := authtok authtok-account authtok-sqlite $(if $(PGSQL),authtok-pgsql) \
 	authtok-conformance
 SRC_authtok := $(sort $(wildcard lib/token/*.c lib/session/*.c lib/store/memory*.c))
 SRC_authtok-account := $(sort $(wildcard lib/account/*.c)) lib/token/utf8.c
-SRC_authtok-sqlite := $(sort $(wildcard lib/store/sqlite*.c))
-SRC_authtok-pgsql := $(sort $(wildcard lib/store/pgsql*.c))
+SRC_authtok-sqlite := $(sort $(wildcard lib/store/sqlite*.c)) lib/store/columns.c
+SRC_authtok-pgsql := $(sort $(wildcard lib/store/pgsql*.c)) lib/store/columns.c
 SRC_authtok-conformance := $(sort $(wildcard lib/conformance/*.c))
 NEED_authtok = $(CRYPTO_LIBS)
 NEED_authtok-account = $(SODIUM_LIBS) -lcrypt

@@ -168,58 +168,24 @@ read_columns(
  * What somebody made unreadable is a record of zeros, not a broken store: no
  * chain passes it, so that who follows the chain can say which one it is.
  */
-static void
-read_record(
-    const PGresult *result, size_t row, struct authtok_audit_record *record)
+static bool
+read_record(const PGresult *result, size_t row, void *ret_record)
 {
+	struct authtok_audit_record *record = ret_record;
+
 	memset(record, 0, sizeof(*record));
 	if (!read_columns(result, row, record))
 		memset(record, 0, sizeof(*record));
 	record->seq = at_pg_get_int(result, row, 0);
-}
-
-struct list_args {
-	int64_t after;
-	struct authtok_audit_record *records;
-	size_t cap, count;
-};
-
-static enum authtok_err
-list(struct at_pg_conn *conn, void *arg)
-{
-	struct at_pg_params params = { .count = 0 };
-	struct list_args *args = arg;
-	const PGresult *result;
-	enum authtok_err err;
-	size_t i;
-
-	at_pg_int(&params, args->after);
-	at_pg_int(&params, (int64_t)args->cap);
-	i = at_pg_add(conn, AT_PG_AUDIT_LIST, &params);
-	err = at_pg_run(conn);
-	if (err != AUTHTOK_OK)
-		return err;
-	result = at_pg_result(conn, i);
-	args->count = at_pg_rows(result);
-	if (args->count > args->cap)
-		return AUTHTOK_ESTORE;
-	for (i = 0; i < args->count; i++)
-		read_record(result, i, &args->records[i]);
-	return AUTHTOK_OK;
+	return true;
 }
 
 enum authtok_err
 at_pg_audit_list(void *ctx, int64_t after,
     struct authtok_audit_record *ret_records, size_t cap, size_t *ret_count)
 {
-	struct list_args args = {
-		.after = after, .records = ret_records, .cap = cap
-	};
-	enum authtok_err err = at_pg_read(ctx, list, &args);
-
-	if (err == AUTHTOK_OK)
-		*ret_count = args.count;
-	return err;
+	return at_pg_page(ctx, AT_PG_AUDIT_LIST, after, read_record,
+	    ret_records, sizeof(*ret_records), cap, ret_count);
 }
 
 static enum authtok_err

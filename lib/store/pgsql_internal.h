@@ -256,6 +256,15 @@ void at_pg_explain(void *ctx, char *buf, size_t size);
 
 /* Run op, which only reads; again when the connection breaks. */
 enum authtok_err at_pg_read(struct at_pgsql *db, at_pg_op *op, void *arg);
+/* One row into its item; false when it is not what we write. */
+typedef bool at_pg_row(const PGresult *result, size_t row, void *ret_item);
+/*
+ * The rows that stmt, of a key and a count, finds beyond after: up to cap items
+ * of size bytes each.
+ */
+enum authtok_err at_pg_page(struct at_pgsql *db, enum at_pg_stmt stmt,
+    int64_t after, at_pg_row *read, void *ret_items, size_t size, size_t cap,
+    size_t *ret_count);
 /* Run op, whose statements are one round trip: they are a transaction. */
 enum authtok_err at_pg_once(struct at_pgsql *db, at_pg_op *op, void *arg);
 /* Either of them, until then. */

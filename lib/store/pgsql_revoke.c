@@ -195,8 +195,10 @@ at_pg_session_revoke_user(void *ctx, int64_t user_id, const uint8_t *keep,
 /* ---- reading ------------------------------------------------------------- */
 
 static bool
-read_event(const PGresult *result, size_t row, struct authtok_revocation *event)
+read_event(const PGresult *result, size_t row, void *ret_event)
 {
+	struct authtok_revocation *event = ret_event;
+
 	memset(event->sid, 0, sizeof(event->sid));
 	if (!at_pg_read_int(result, row, 0, &event->seq) ||
 	    !at_pg_read_int(result, row, 1, &event->user_id) ||
@@ -208,47 +210,10 @@ read_event(const PGresult *result, size_t row, struct authtok_revocation *event)
 	    at_pg_get_bytes(result, row, 5, event->sid, sizeof(event->sid));
 }
 
-struct since_args {
-	int64_t after;
-	struct authtok_revocation *events;
-	size_t cap, count;
-};
-
-static enum authtok_err
-since(struct at_pg_conn *conn, void *arg)
-{
-	struct at_pg_params params = { .count = 0 };
-	struct since_args *args = arg;
-	const PGresult *result;
-	enum authtok_err err;
-	size_t i;
-
-	at_pg_int(&params, args->after);
-	at_pg_int(&params, (int64_t)args->cap);
-	i = at_pg_add(conn, AT_PG_EVENT_SINCE, &params);
-	err = at_pg_run(conn);
-	if (err != AUTHTOK_OK)
-		return err;
-	result = at_pg_result(conn, i);
-	args->count = at_pg_rows(result);
-	if (args->count > args->cap)
-		return AUTHTOK_ESTORE;
-	for (i = 0; i < args->count; i++)
-		if (!read_event(result, i, &args->events[i]))
-			return AUTHTOK_ESTORE;
-	return AUTHTOK_OK;
-}
-
 enum authtok_err
 at_pg_revoked_since(void *ctx, int64_t after,
     struct authtok_revocation *ret_events, size_t cap, size_t *ret_count)
 {
-	struct since_args args = {
-		.after = after, .events = ret_events, .cap = cap
-	};
-	enum authtok_err err = at_pg_read(ctx, since, &args);
-
-	if (err == AUTHTOK_OK)
-		*ret_count = args.count;
-	return err;
+	return at_pg_page(ctx, AT_PG_EVENT_SINCE, after, read_event, ret_events,
+	    sizeof(*ret_events), cap, ret_count);
 }

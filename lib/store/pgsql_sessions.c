@@ -4,87 +4,10 @@
  * the row locked from the one to the other would be two statements more, gains
  * nothing, and leaves nothing to share: each would hold its row while it decides.
  */
+#include "store/columns.h"
 #include "store/pgsql_internal.h"
 
 #include <string.h>
-
-/*
- * The column rotation, big-endian, always of one length, so that a refresh fits
- * where the version before the last one was:
- *
- *   gen:4 | branch:4 | parent:4 | forwarded_gen:4 | forwarded_at:8 |
- *   retry_count:1 | 8 * (gen:4 | mac:8)
- */
-#define ROTATION_LEN \
-	(4 * 4 + 8 + 1 + AUTHTOK_RETRIES_MAX * (4 + AUTHTOK_RETRY_LEN))
-#define CAS_LEN 8 /* gen and branch: what the compare-and-swap compares */
-
-static uint8_t *
-put32(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 24);
-	at[1] = (uint8_t)(value >> 16);
-	at[2] = (uint8_t)(value >> 8);
-	at[3] = (uint8_t)value;
-	return at + 4;
-}
-
-static uint32_t
-get32(const uint8_t **at)
-{
-	const uint8_t *p = *at;
-
-	*at += 4;
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3];
-}
-
-static void
-pack_cas(uint32_t gen, uint32_t branch, uint8_t out[CAS_LEN])
-{
-	put32(put32(out, gen), branch);
-}
-
-static void
-pack_rotation(const struct authtok_session *s, uint8_t out[ROTATION_LEN])
-{
-	uint8_t *at = out + CAS_LEN;
-
-	memset(out, 0, ROTATION_LEN);
-	pack_cas(s->gen, s->branch, out);
-	at = put32(at, s->parent);
-	at = put32(at, s->forwarded_gen);
-	at = put32(at, (uint32_t)((uint64_t)s->forwarded_at >> 32));
-	at = put32(at, (uint32_t)s->forwarded_at);
-	*at++ = (uint8_t)s->retry_count;
-	for (uint32_t i = 0; i < s->retry_count; i++) {
-		at = put32(at, s->retries[i].gen);
-		memcpy(at, s->retries[i].mac, AUTHTOK_RETRY_LEN);
-		at += AUTHTOK_RETRY_LEN;
-	}
-}
-
-static bool
-unpack_rotation(const uint8_t *at, struct authtok_session *s)
-{
-	uint64_t high;
-
-	s->gen = get32(&at);
-	s->branch = get32(&at);
-	s->parent = get32(&at);
-	s->forwarded_gen = get32(&at);
-	high = get32(&at);
-	s->forwarded_at = (int64_t)(high << 32 | get32(&at));
-	s->retry_count = *at++;
-	if (s->retry_count > AUTHTOK_RETRIES_MAX)
-		return false;
-	for (uint32_t i = 0; i < s->retry_count; i++) {
-		s->retries[i].gen = get32(&at);
-		memcpy(s->retries[i].mac, at, AUTHTOK_RETRY_LEN);
-		at += AUTHTOK_RETRY_LEN;
-	}
-	return true;
-}
 
 /* ---- finding ------------------------------------------------------------- */
 
@@ -92,7 +15,7 @@ unpack_rotation(const uint8_t *at, struct authtok_session *s)
 static bool
 read_session(const PGresult *result, size_t row, struct authtok_session *s)
 {
-	uint8_t rotation[ROTATION_LEN];
+	uint8_t rotation[AT_ROTATION_LEN];
 
 	return at_pg_get_bytes(result, row, 0, s->sid, sizeof(s->sid)) &&
 	    at_pg_read_int(result, row, 1, &s->user_id) &&
@@ -102,7 +25,7 @@ read_session(const PGresult *result, size_t row, struct authtok_session *s)
 	    at_pg_read_int(result, row, 5, &s->rotated_at) &&
 	    at_pg_get_bytes(result, row, 6, s->seed, sizeof(s->seed)) &&
 	    at_pg_get_bytes(result, row, 7, rotation, sizeof(rotation)) &&
-	    unpack_rotation(rotation, s) &&
+	    at_unpack_rotation(rotation, s) &&
 	    at_pg_get_text(result, row, 8, s->address, sizeof(s->address)) &&
 	    at_pg_get_text(result, row, 9, s->agent, sizeof(s->agent));
 }
@@ -277,7 +200,7 @@ insert(struct at_pg_conn *conn, const struct create_args *args)
 	at_pg_int(&params, s->revoked_at);
 	at_pg_int(&params, s->rotated_at);
 	at_pg_bytes(&params, s->seed, sizeof(s->seed));
-	at_pg_bytes(&params, args->rotation, ROTATION_LEN);
+	at_pg_bytes(&params, args->rotation, AT_ROTATION_LEN);
 	at_pg_text(&params, s->address, sizeof(s->address));
 	at_pg_text(&params, s->agent, sizeof(s->agent));
 	return at_pg_add(conn, AT_PG_SESSION_INSERT, &params);
@@ -359,13 +282,13 @@ enum authtok_err
 at_pg_session_create(void *ctx, const struct authtok_session *session,
     int64_t user_version, unsigned max_live, const struct authtok_act *act)
 {
-	uint8_t rotation[ROTATION_LEN];
+	uint8_t rotation[AT_ROTATION_LEN];
 	struct create_args args = { session, user_version, max_live, act,
 		rotation };
 
 	if (session->retry_count > AUTHTOK_RETRIES_MAX || !at_pg_act_valid(act))
 		return AUTHTOK_EINVAL;
-	pack_rotation(session, rotation);
+	at_pack_rotation(session, rotation);
 	return at_pg_write(ctx, create, &args);
 }
 
@@ -374,7 +297,7 @@ at_pg_session_create(void *ctx, const struct authtok_session *session,
 struct swap_args {
 	struct at_pg_params params;
 	const struct authtok_act *act;
-	uint8_t rotation[ROTATION_LEN], cas[CAS_LEN];
+	uint8_t rotation[AT_ROTATION_LEN], cas[AT_CAS_LEN];
 };
 
 static void
@@ -384,14 +307,14 @@ swap_params(struct swap_args *args, const struct authtok_session *next,
 	struct at_pg_params *params = &args->params;
 
 	params->count = 0;
-	pack_rotation(next, args->rotation);
-	pack_cas(gen, branch, args->cas);
+	at_pack_rotation(next, args->rotation);
+	at_pack_cas(gen, branch, args->cas);
 	at_pg_int(params, next->rotated_at);
-	at_pg_bytes(params, args->rotation, ROTATION_LEN);
+	at_pg_bytes(params, args->rotation, AT_ROTATION_LEN);
 	at_pg_text(params, next->address, sizeof(next->address));
 	at_pg_text(params, next->agent, sizeof(next->agent));
 	at_pg_bytes(params, next->sid, sizeof(next->sid));
-	at_pg_bytes(params, args->cas, CAS_LEN);
+	at_pg_bytes(params, args->cas, AT_CAS_LEN);
 }
 
 static enum authtok_err
@@ -468,7 +391,7 @@ at_pg_session_update(void *ctx, const struct authtok_session *next,
 
 struct delete_args {
 	const uint8_t *sid;
-	uint8_t cas[CAS_LEN];
+	uint8_t cas[AT_CAS_LEN];
 };
 
 static enum authtok_err
@@ -481,7 +404,7 @@ remove_session(struct at_pg_conn *conn, void *arg)
 
 	at_pg_bytes(&one, args->sid, AUTHTOK_SID_LEN);
 	at_pg_bytes(&params, args->sid, AUTHTOK_SID_LEN);
-	at_pg_bytes(&params, args->cas, CAS_LEN);
+	at_pg_bytes(&params, args->cas, AT_CAS_LEN);
 	removed = at_pg_add(conn, AT_PG_SESSION_DELETE, &params);
 	exists = at_pg_add(conn, AT_PG_SESSION_EXISTS, &one);
 	err = at_pg_run(conn);
@@ -499,6 +422,6 @@ at_pg_session_delete(
 {
 	struct delete_args args = { .sid = sid };
 
-	pack_cas(gen, branch, args.cas);
+	at_pack_cas(gen, branch, args.cas);
 	return at_pg_once(ctx, remove_session, &args);
 }

@@ -4,56 +4,19 @@
  * folded in ASCII, that is unique; no address is NULL, so that there may be any
  * number.
  */
+#include "store/columns.h"
 #include "store/pgsql_internal.h"
 
 #include <string.h>
-
-/* Roles are stored by name, with a space between two. */
-#define ROLES_TEXT (AUTHTOK_ROLES_MAX * (AUTHTOK_ROLE_MAX + 1))
-
-static bool
-join_roles(const struct authtok_user *user, char out[ROLES_TEXT])
-{
-	size_t i, len, used = 0;
-
-	if (user->role_count > AUTHTOK_ROLES_MAX)
-		return false;
-	for (i = 0; i < user->role_count; i++) {
-		len = strnlen(user->roles[i], sizeof(user->roles[i]));
-		if (len == 0 || len > AUTHTOK_ROLE_MAX ||
-		    memchr(user->roles[i], ' ', len) != NULL)
-			return false;
-		memcpy(out + used, user->roles[i], len);
-		used += len;
-		out[used++] = ' ';
-	}
-	out[used > 0 ? used - 1 : 0] = '\0';
-	return true;
-}
 
 bool
 at_pg_get_roles(const PGresult *result, size_t row, int column,
     size_t *ret_count, char (*roles)[AUTHTOK_ROLE_MAX + 1])
 {
-	char text[ROLES_TEXT];
-	const char *at = text;
-	size_t len, count = 0;
+	char text[AT_ROLES_TEXT];
 
-	if (!at_pg_get_text(result, row, column, text, sizeof(text)))
-		return false;
-	while (*at != '\0') {
-		len = strcspn(at, " ");
-		if (len == 0 || len > AUTHTOK_ROLE_MAX ||
-		    count == AUTHTOK_ROLES_MAX)
-			return false;
-		memcpy(roles[count], at, len);
-		roles[count++][len] = '\0';
-		at += len;
-		if (*at == ' ')
-			at++;
-	}
-	*ret_count = count;
-	return true;
+	return at_pg_get_text(result, row, column, text, sizeof(text)) &&
+	    at_split_roles(text, ret_count, roles);
 }
 
 /* Without ASCII case, whatever the locale. */
@@ -73,8 +36,10 @@ fold(const char *text, size_t size, char *out)
 /* ---- finding ------------------------------------------------------------- */
 
 static bool
-read_user(const PGresult *result, size_t row, struct authtok_user *user)
+read_user(const PGresult *result, size_t row, void *ret_user)
 {
+	struct authtok_user *user = ret_user;
+
 	return at_pg_read_int(result, row, 0, &user->id) &&
 	    at_pg_read_int(result, row, 1, &user->version) &&
 	    at_pg_read_int(result, row, 2, &user->epoch) &&
@@ -154,49 +119,12 @@ at_pg_user_find_email(
 	    ctx, AT_PG_USER_BY_EMAIL, email, AUTHTOK_EMAIL_MAX + 1, ret_user);
 }
 
-struct list_args {
-	int64_t after;
-	struct authtok_user *users;
-	size_t cap, count;
-};
-
-static enum authtok_err
-list(struct at_pg_conn *conn, void *arg)
-{
-	struct at_pg_params params = { .count = 0 };
-	struct list_args *args = arg;
-	const PGresult *result;
-	enum authtok_err err;
-	size_t i;
-
-	at_pg_int(&params, args->after);
-	at_pg_int(&params, (int64_t)args->cap);
-	i = at_pg_add(conn, AT_PG_USER_LIST, &params);
-	err = at_pg_run(conn);
-	if (err != AUTHTOK_OK)
-		return err;
-	result = at_pg_result(conn, i);
-	args->count = at_pg_rows(result);
-	if (args->count > args->cap)
-		return AUTHTOK_ESTORE;
-	for (i = 0; i < args->count; i++)
-		if (!read_user(result, i, &args->users[i]))
-			return AUTHTOK_ESTORE;
-	return AUTHTOK_OK;
-}
-
 enum authtok_err
 at_pg_user_list(void *ctx, int64_t after, struct authtok_user *ret_users,
     size_t cap, size_t *ret_count)
 {
-	struct list_args args = {
-		.after = after, .users = ret_users, .cap = cap
-	};
-	enum authtok_err err = at_pg_read(ctx, list, &args);
-
-	if (err == AUTHTOK_OK)
-		*ret_count = args.count;
-	return err;
+	return at_pg_page(ctx, AT_PG_USER_LIST, after, read_user, ret_users,
+	    sizeof(*ret_users), cap, ret_count);
 }
 
 /* ---- writing ------------------------------------------------------------- */
@@ -207,7 +135,7 @@ struct user_args {
 	const uint8_t *keep;
 	const struct authtok_act *act;
 	int64_t id;
-	char roles[ROLES_TEXT];
+	char roles[AT_ROLES_TEXT];
 	char name_key[AUTHTOK_NAME_MAX + 1];
 	char email_key[AUTHTOK_EMAIL_MAX + 1];
 };
@@ -218,7 +146,7 @@ prepare_args(const struct authtok_user *user, struct user_args *args)
 	args->user = user;
 	fold(user->name, sizeof(user->name), args->name_key);
 	fold(user->email, sizeof(user->email), args->email_key);
-	return join_roles(user, args->roles);
+	return at_join_roles(user, args->roles);
 }
 
 /* "" is none. */

@@ -115,6 +115,57 @@ at_pg_once(struct at_pgsql *db, at_pg_op *op, void *arg)
 	return at_pg_attempt(db, op, arg, false, at_pg_deadline(db));
 }
 
+struct page {
+	enum at_pg_stmt stmt;
+	int64_t after;
+	at_pg_row *read;
+	uint8_t *items;
+	size_t size, cap, count;
+};
+
+static enum authtok_err
+read_page(struct at_pg_conn *conn, void *arg)
+{
+	struct at_pg_params params = { .count = 0 };
+	struct page *page = arg;
+	const PGresult *result;
+	enum authtok_err err;
+	size_t i;
+
+	at_pg_int(&params, page->after);
+	at_pg_int(&params, (int64_t)page->cap);
+	i = at_pg_add(conn, page->stmt, &params);
+	err = at_pg_run(conn);
+	if (err != AUTHTOK_OK)
+		return err;
+	result = at_pg_result(conn, i);
+	page->count = at_pg_rows(result);
+	if (page->count > page->cap)
+		return AUTHTOK_ESTORE;
+	for (i = 0; i < page->count; i++)
+		if (!page->read(result, i, page->items + i * page->size))
+			return AUTHTOK_ESTORE;
+	return AUTHTOK_OK;
+}
+
+enum authtok_err
+at_pg_page(struct at_pgsql *db, enum at_pg_stmt stmt, int64_t after,
+    at_pg_row *read, void *ret_items, size_t size, size_t cap,
+    size_t *ret_count)
+{
+	struct page page = { .stmt = stmt,
+		.after = after,
+		.read = read,
+		.items = ret_items,
+		.size = size,
+		.cap = cap };
+	enum authtok_err err = at_pg_read(db, read_page, &page);
+
+	if (err == AUTHTOK_OK)
+		*ret_count = page.count;
+	return err;
+}
+
 /* "ROLLBACK" is what COMMIT answers in a transaction that has failed. */
 static enum authtok_err
 commit(struct at_pg_conn *conn)

@@ -2,95 +2,16 @@
  * Sessions in SQLite: one row each, read and replaced in place at a refresh, in
  * one transaction. Revocations are in sqlite_revoke.c.
  */
+#include "store/columns.h"
 #include "store/sqlite_internal.h"
 
 #include <string.h>
-
-/*
- * The column rotation, big-endian, always of one length: SQLite's integers grow
- * with their value, and a row that grows splits pages.
- *
- *   gen:4 | branch:4 | parent:4 | forwarded_gen:4 | forwarded_at:8 |
- *   retry_count:1 | 8 * (gen:4 | mac:8)
- */
-#define ROTATION_LEN \
-	(4 * 4 + 8 + 1 + AUTHTOK_RETRIES_MAX * (4 + AUTHTOK_RETRY_LEN))
-#define CAS_LEN 8 /* gen and branch: what the compare-and-swap compares */
-
-static uint8_t *
-put32(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 24);
-	at[1] = (uint8_t)(value >> 16);
-	at[2] = (uint8_t)(value >> 8);
-	at[3] = (uint8_t)value;
-	return at + 4;
-}
-
-static uint32_t
-get32(const uint8_t **at)
-{
-	const uint8_t *p = *at;
-
-	*at += 4;
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3];
-}
-
-static void
-pack_cas(uint32_t gen, uint32_t branch, uint8_t out[CAS_LEN])
-{
-	put32(put32(out, gen), branch);
-}
-
-static void
-pack_rotation(const struct authtok_session *s, uint8_t out[ROTATION_LEN])
-{
-	uint8_t *at = out + CAS_LEN;
-	uint32_t i;
-
-	memset(out, 0, ROTATION_LEN);
-	pack_cas(s->gen, s->branch, out);
-	at = put32(at, s->parent);
-	at = put32(at, s->forwarded_gen);
-	at = put32(at, (uint32_t)((uint64_t)s->forwarded_at >> 32));
-	at = put32(at, (uint32_t)s->forwarded_at);
-	*at++ = (uint8_t)s->retry_count;
-	for (i = 0; i < s->retry_count; i++) {
-		at = put32(at, s->retries[i].gen);
-		memcpy(at, s->retries[i].mac, AUTHTOK_RETRY_LEN);
-		at += AUTHTOK_RETRY_LEN;
-	}
-}
-
-static bool
-unpack_rotation(const uint8_t *at, struct authtok_session *s)
-{
-	uint64_t high;
-	uint32_t i;
-
-	s->gen = get32(&at);
-	s->branch = get32(&at);
-	s->parent = get32(&at);
-	s->forwarded_gen = get32(&at);
-	high = get32(&at);
-	s->forwarded_at = (int64_t)(high << 32 | get32(&at));
-	s->retry_count = *at++;
-	if (s->retry_count > AUTHTOK_RETRIES_MAX)
-		return false;
-	for (i = 0; i < s->retry_count; i++) {
-		s->retries[i].gen = get32(&at);
-		memcpy(s->retries[i].mac, at, AUTHTOK_RETRY_LEN);
-		at += AUTHTOK_RETRY_LEN;
-	}
-	return true;
-}
 
 /* The columns that SESSION_COLUMNS names. */
 static bool
 read_session(sqlite3_stmt *stmt, struct authtok_session *s)
 {
-	uint8_t rotation[ROTATION_LEN];
+	uint8_t rotation[AT_ROTATION_LEN];
 
 	s->user_id = sqlite3_column_int64(stmt, 1);
 	s->created_at = sqlite3_column_int64(stmt, 2);
@@ -100,7 +21,7 @@ read_session(sqlite3_stmt *stmt, struct authtok_session *s)
 	return at_column_blob(stmt, 0, s->sid, sizeof(s->sid)) &&
 	    at_column_blob(stmt, 6, s->seed, sizeof(s->seed)) &&
 	    at_column_blob(stmt, 7, rotation, sizeof(rotation)) &&
-	    unpack_rotation(rotation, s) &&
+	    at_unpack_rotation(rotation, s) &&
 	    at_column_text(stmt, 8, s->address, sizeof(s->address)) &&
 	    at_column_text(stmt, 9, s->agent, sizeof(s->agent));
 }
@@ -294,7 +215,7 @@ create_session(struct at_conn *conn, void *arg)
 	at_bind_int(stmt, 5, s->revoked_at);
 	at_bind_int(stmt, 6, s->rotated_at);
 	at_bind_blob(stmt, 7, s->seed, sizeof(s->seed));
-	at_bind_blob(stmt, 8, args->rotation, ROTATION_LEN);
+	at_bind_blob(stmt, 8, args->rotation, AT_ROTATION_LEN);
 	at_bind_text(stmt, 9, s->address, sizeof(s->address));
 	at_bind_text(stmt, 10, s->agent, sizeof(s->agent));
 	rc = at_stmt_run(stmt);
@@ -308,7 +229,7 @@ enum authtok_err
 at_sqlite_session_create(void *ctx, const struct authtok_session *session,
     int64_t user_version, unsigned max_live, const struct authtok_act *act)
 {
-	uint8_t rotation[ROTATION_LEN];
+	uint8_t rotation[AT_ROTATION_LEN];
 	struct session_args args = { .session = session,
 		.user_version = user_version,
 		.max_live = max_live,
@@ -317,7 +238,7 @@ at_sqlite_session_create(void *ctx, const struct authtok_session *session,
 
 	if (session->retry_count > AUTHTOK_RETRIES_MAX || !at_act_valid(act))
 		return AUTHTOK_EINVAL;
-	pack_rotation(session, rotation);
+	at_pack_rotation(session, rotation);
 	return at_sqlite_write(ctx, create_session, &args);
 }
 
@@ -336,11 +257,11 @@ swap(struct at_conn *conn, void *arg)
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	at_bind_int(stmt, 1, next->rotated_at);
-	at_bind_blob(stmt, 2, args->rotation, ROTATION_LEN);
+	at_bind_blob(stmt, 2, args->rotation, AT_ROTATION_LEN);
 	at_bind_text(stmt, 3, next->address, sizeof(next->address));
 	at_bind_text(stmt, 4, next->agent, sizeof(next->agent));
 	at_bind_blob(stmt, 5, next->sid, sizeof(next->sid));
-	at_bind_blob(stmt, 6, args->cas, CAS_LEN);
+	at_bind_blob(stmt, 6, args->cas, AT_CAS_LEN);
 	rc = at_stmt_run(stmt);
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
@@ -377,7 +298,7 @@ enum authtok_err
 at_sqlite_session_update(void *ctx, const struct authtok_session *next,
     uint32_t gen, uint32_t branch, bool durable, const struct authtok_act *act)
 {
-	uint8_t rotation[ROTATION_LEN], cas[CAS_LEN];
+	uint8_t rotation[AT_ROTATION_LEN], cas[AT_CAS_LEN];
 	struct session_args args = {
 		.session = next, .act = act, .rotation = rotation, .cas = cas
 	};
@@ -386,8 +307,8 @@ at_sqlite_session_update(void *ctx, const struct authtok_session *next,
 		return AUTHTOK_EINVAL;
 	if (next->gen < gen)
 		return refuse_fall(ctx, next, gen, branch);
-	pack_rotation(next, rotation);
-	pack_cas(gen, branch, cas);
+	at_pack_rotation(next, rotation);
+	at_pack_cas(gen, branch, cas);
 	/* a record waits for the disk, also when the swap would not */
 	if (durable || (act != NULL && act->record != NULL))
 		return at_sqlite_write(ctx, swap_with_record, &args);
@@ -423,7 +344,7 @@ change(struct at_conn *conn, void *arg)
 {
 	struct change_args *args = arg;
 	const struct authtok_session *row = args->find.ret_session;
-	uint8_t rotation[ROTATION_LEN], cas[CAS_LEN];
+	uint8_t rotation[AT_ROTATION_LEN], cas[AT_CAS_LEN];
 	struct session_args swapped = { .rotation = rotation, .cas = cas };
 	struct authtok_change wanted;
 	enum authtok_err err = find_and_decide(conn, args, &wanted);
@@ -436,8 +357,8 @@ change(struct at_conn *conn, void *arg)
 		return AUTHTOK_ECHANGED;
 	if (wanted.next->gen < row->gen)
 		return AUTHTOK_EINVAL;
-	pack_rotation(wanted.next, rotation);
-	pack_cas(row->gen, row->branch, cas);
+	at_pack_rotation(wanted.next, rotation);
+	at_pack_cas(row->gen, row->branch, cas);
 	swapped.session = wanted.next;
 	swapped.act = wanted.act;
 	return swap_with_record(conn, &swapped);
@@ -490,7 +411,7 @@ delete_session(struct at_conn *conn, void *arg)
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	at_bind_blob(stmt, 1, args->sid, AUTHTOK_SID_LEN);
-	at_bind_blob(stmt, 2, args->cas, CAS_LEN);
+	at_bind_blob(stmt, 2, args->cas, AT_CAS_LEN);
 	rc = at_stmt_run(stmt);
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
@@ -506,9 +427,9 @@ enum authtok_err
 at_sqlite_session_delete(
     void *ctx, const uint8_t *sid, uint32_t gen, uint32_t branch)
 {
-	uint8_t cas[CAS_LEN];
+	uint8_t cas[AT_CAS_LEN];
 	struct session_args args = { .sid = sid, .cas = cas };
 
-	pack_cas(gen, branch, cas);
+	at_pack_cas(gen, branch, cas);
 	return at_sqlite_write(ctx, delete_session, &args);
 }

@@ -2,56 +2,19 @@
  * Users in SQLite. Names and addresses are compared by NOCASE, which folds
  * ASCII only; no address is NULL, so that there may be any number.
  */
+#include "store/columns.h"
 #include "store/sqlite_internal.h"
 
 #include <string.h>
-
-/* Roles are stored by name, with a space between two. */
-#define ROLES_TEXT (AUTHTOK_ROLES_MAX * (AUTHTOK_ROLE_MAX + 1))
-
-static bool
-join_roles(const struct authtok_user *user, char out[ROLES_TEXT])
-{
-	size_t i, len, used = 0;
-
-	if (user->role_count > AUTHTOK_ROLES_MAX)
-		return false;
-	for (i = 0; i < user->role_count; i++) {
-		len = strnlen(user->roles[i], sizeof(user->roles[i]));
-		if (len == 0 || len > AUTHTOK_ROLE_MAX ||
-		    memchr(user->roles[i], ' ', len) != NULL)
-			return false;
-		memcpy(out + used, user->roles[i], len);
-		used += len;
-		out[used++] = ' ';
-	}
-	out[used > 0 ? used - 1 : 0] = '\0';
-	return true;
-}
 
 bool
 at_column_roles(sqlite3_stmt *stmt, int i, size_t *ret_count,
     char (*roles)[AUTHTOK_ROLE_MAX + 1])
 {
-	char text[ROLES_TEXT];
-	const char *at = text;
-	size_t len, count = 0;
+	char text[AT_ROLES_TEXT];
 
-	if (!at_column_text(stmt, i, text, sizeof(text)))
-		return false;
-	while (*at != '\0') {
-		len = strcspn(at, " ");
-		if (len == 0 || len > AUTHTOK_ROLE_MAX ||
-		    count == AUTHTOK_ROLES_MAX)
-			return false;
-		memcpy(roles[count], at, len);
-		roles[count++][len] = '\0';
-		at += len;
-		if (*at == ' ')
-			at++;
-	}
-	*ret_count = count;
-	return true;
+	return at_column_text(stmt, i, text, sizeof(text)) &&
+	    at_split_roles(text, ret_count, roles);
 }
 
 static bool
@@ -234,7 +197,7 @@ create_user(struct at_conn *conn, void *arg)
 	at_bind_text(stmt, 4, user->name, sizeof(user->name));
 	at_bind_text(stmt, 5, user->email, sizeof(user->email));
 	at_bind_text(stmt, 6, user->hash, sizeof(user->hash));
-	at_bind_text(stmt, 7, args->roles, ROLES_TEXT);
+	at_bind_text(stmt, 7, args->roles, AT_ROLES_TEXT);
 	rc = at_stmt_run(stmt);
 	if (rc != SQLITE_OK)
 		return user_failure(conn, rc, user, 0);
@@ -246,11 +209,11 @@ enum authtok_err
 at_sqlite_user_create(void *ctx, const struct authtok_user *user,
     const struct authtok_act *act, int64_t *ret_id)
 {
-	char roles[ROLES_TEXT];
+	char roles[AT_ROLES_TEXT];
 	struct user_args args = { .user = user, .roles = roles, .act = act };
 	enum authtok_err err;
 
-	if (!join_roles(user, roles))
+	if (!at_join_roles(user, roles))
 		return AUTHTOK_EINVAL;
 	err = at_sqlite_write(ctx, create_user, &args);
 	if (err == AUTHTOK_OK)
@@ -294,7 +257,7 @@ replace_user(struct at_conn *conn, const struct user_args *args)
 	at_bind_text(stmt, 4, user->name, sizeof(user->name));
 	at_bind_text(stmt, 5, user->email, sizeof(user->email));
 	at_bind_text(stmt, 6, user->hash, sizeof(user->hash));
-	at_bind_text(stmt, 7, args->roles, ROLES_TEXT);
+	at_bind_text(stmt, 7, args->roles, AT_ROLES_TEXT);
 	rc = at_stmt_run(stmt);
 	if (rc != SQLITE_OK)
 		return user_failure(conn, rc, user, user->id);
@@ -330,10 +293,10 @@ enum authtok_err
 at_sqlite_user_update(void *ctx, const struct authtok_user *user,
     enum authtok_end end, const uint8_t *keep, const struct authtok_act *act)
 {
-	char roles[ROLES_TEXT];
+	char roles[AT_ROLES_TEXT];
 	struct user_args args = { user, roles, end, keep, act, 0 };
 
-	if (!join_roles(user, roles) || end > AUTHTOK_END_ALL ||
+	if (!at_join_roles(user, roles) || end > AUTHTOK_END_ALL ||
 	    !at_act_valid(act) || (end == AUTHTOK_END_OTHERS && keep == NULL))
 		return AUTHTOK_EINVAL;
 	return at_sqlite_write(ctx, update_user, &args);
