@@ -2,6 +2,7 @@
  * Tokens signed by key pairs: the RFCs' examples, what is accepted, and every
  * way to a signature that is none.
  */
+#include "mallocs.h"
 #include "pairs.h"
 
 #include <pthread.h>
@@ -19,39 +20,10 @@
 #include "token/signature.h"
 
 /* ---- allocations that fail ----------------------------------------------- */
-static _Thread_local unsigned long ours; /* calls of our own objects */
 static _Thread_local long crypto_left =
     -1;                                /* of OpenSSL's that succeed; -1: all */
 static _Thread_local bool crypto_once; /* then there is memory again */
 static _Thread_local bool crypto_failed;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-void *
-__wrap_malloc(size_t size)
-{
-	ours++;
-	return __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t count, size_t size)
-{
-	ours++;
-	return __real_calloc(count, size);
-}
-
-void *
-__wrap_realloc(void *old, size_t size)
-{
-	ours++;
-	return __real_realloc(old, size);
-}
 
 static bool
 crypto_may(void)
@@ -734,13 +706,13 @@ START_TEST(no_allocation_of_ours)
 
 	grant.user_id = 7;
 	issue(own, &t);
-	before = ours;
+	before = our_mallocs;
 	errs[0] = authtok_verify(own, t.text, t.len, claims);
 	errs[1] =
 	    authtok_issue(own, &grant, u.text, sizeof(u.text), &u.len, NULL);
 	t.text[t.input + 9] ^= 1;
 	errs[2] = authtok_verify(own, t.text, t.len, claims);
-	count = ours - before;
+	count = our_mallocs - before;
 	ck_assert_uint_eq(count, 0);
 	ck_assert_int_eq(errs[0], 0);
 	ck_assert_int_eq(errs[1], 0);

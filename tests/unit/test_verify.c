@@ -4,41 +4,10 @@
  * claims have a program of their own.
  */
 #include "forge.h"
+#include "mallocs.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-
-/* Allocations that the objects of this program ask for: see flags.mk. */
-static atomic_ulong allocations;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-void *
-__wrap_malloc(size_t size)
-{
-	allocations++;
-	return __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t count, size_t size)
-{
-	allocations++;
-	return __real_calloc(count, size);
-}
-
-void *
-__wrap_realloc(void *old, size_t size)
-{
-	allocations++;
-	return __real_realloc(old, size);
-}
 
 static struct forge f;
 
@@ -596,9 +565,9 @@ START_TEST(no_allocation_of_ours)
 	unsigned long before, count;
 
 	/* That the count counts. */
-	before = allocations;
+	before = our_mallocs;
 	errs[0] = authtok_claims_new(&claims);
-	count = allocations - before;
+	count = our_mallocs - before;
 	ck_assert_int_eq(errs[0], 0);
 	ck_assert_uint_eq(count, 1);
 	authtok_claims_free(claims);
@@ -609,7 +578,7 @@ START_TEST(no_allocation_of_ours)
 	ck_assert_int_eq(forge_verify(&f, other, GOOD), 0);
 	grant.user_id = 7;
 
-	before = allocations;
+	before = our_mallocs;
 	errs[0] = authtok_verify(f.engine, constant, constant_len, f.claims);
 	errs[1] = authtok_verify(f.engine, f.token, f.len, f.claims);
 	errs[2] = authtok_verify(f.engine, f.token, 99, f.claims);
@@ -617,7 +586,7 @@ START_TEST(no_allocation_of_ours)
 	    authtok_issue(f.engine, &grant, issued, sizeof(issued), &n, NULL);
 	errs[4] = authtok_verify(f.engine, issued, n, f.claims);
 	errs[5] = authtok_json_check("{\"a\":[1]}", 9, 4, NULL, NULL);
-	count = allocations - before;
+	count = our_mallocs - before;
 	ck_assert_uint_eq(count, 0);
 	ck_assert_int_eq(errs[0], 0);
 	ck_assert_int_eq(errs[1], 0);
