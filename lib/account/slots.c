@@ -16,12 +16,15 @@
 #include <unistd.h>
 
 /*
- * The mildest that works: less would leave sign-ins less where something else
- * uses the processors up; here it is a ninth each. The turn matters more: with
- * the usual one others wait up to 4 ms for its end, with 50 ms or SCHED_BATCH
- * longer, with this one a tenth of a millisecond.
+ * The mildest with which others are let on at once. Linux lets on the thread
+ * whose turn would end first, as it reckons: at nice 16 a turn counts 35 times,
+ * and the shortest one 3.5 ms; one of a thread that has not asked is 3 ms at
+ * most. With nice 10 ours would count 0.9 ms, and who wakes up would wait for
+ * the next tick, up to 4 ms; with a longer turn (Linux 6.12 and later have it
+ * set) he would wait as long if he wakes up within it. Who hashes where
+ * something else uses the processors up gets a thirty-fifth of one.
  */
-#define HASH_NICE    10
+#define HASH_NICE    16
 #define HASH_TURN_NS 100000 /* the shortest there is */
 /* Argon2id and crypt_r have their work on the heap; the rest is for the libc
  * and the sanitizers, and costs nothing until it is touched. */
@@ -72,8 +75,7 @@ struct schedule {
 
 /*
  * Of this thread only, on Linux; to ask for less is always allowed, and who is
- * at less already stays there. A turn is finished before others are let on:
- * a short one lets them on soon.
+ * at less already stays there.
  */
 static void
 give_way(void)
