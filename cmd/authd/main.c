@@ -4,9 +4,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -29,7 +26,6 @@
 
 #define GRACE_MS        10000 /* for requests under way when we stop */
 #define BODY_TIMEOUT_MS 10000
-#define HEAP_SIZE       (4 << 20)
 #define FILES_WANTED    65536 /* descriptors: one for each open connection */
 
 struct options {
@@ -339,28 +335,12 @@ serve(struct server *server, const sigset_t *signals)
 	http_stop(server->http, GRACE_MS);
 }
 
-/*
- * A hash maps and unmaps 19 MiB, and while it does so, at its low priority, no
- * other thread can change what is mapped. So the heaps begin large enough not
- * to grow, and give nothing back: that is address space, no memory.
- */
-static void
-prepare_heaps(void)
-{
-#ifdef __GLIBC__
-	mallopt(M_TOP_PAD, HEAP_SIZE);
-	mallopt(M_TRIM_THRESHOLD, 8 * HEAP_SIZE);
-	mallopt(M_MMAP_THRESHOLD, HEAP_SIZE);
-#endif
-}
-
-/* What the whole process has: heaps, file modes, descriptors, signals. */
+/* What the whole process has: file modes, descriptors, signals. */
 static void
 prepare_process(sigset_t *signals)
 {
 	struct rlimit files;
 
-	prepare_heaps();
 	umask(077);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
 	    files.rlim_cur < FILES_WANTED) {

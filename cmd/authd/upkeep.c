@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "authd/hash_memory.h"
 #include "authd/steady.h"
 
 #define HEAR_EVERY_MS  500 /* a second is promised */
 #define CLEAN_EVERY_MS 60000
+#define HASHES_IDLE_MS 10000
 #define PURGE_BATCH    500
 
 struct upkeep {
@@ -83,8 +85,10 @@ run_hearer(void *arg)
 {
 	struct upkeep *upkeep = arg;
 
-	while (rest(upkeep, HEAR_EVERY_MS))
+	while (rest(upkeep, HEAR_EVERY_MS)) {
 		hear(upkeep);
+		hash_memory_release(HASHES_IDLE_MS);
+	}
 	return NULL;
 }
 

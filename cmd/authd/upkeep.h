@@ -1,6 +1,7 @@
 /*
- * What is done beside the requests: every second, hear of revocations that
- * other processes made; every minute, remove what has expired.
+ * What is done beside the requests: twice a second, hear of revocations that
+ * other processes made, and give back memory that hashes no longer use; every
+ * minute, remove what has expired.
  */
 #ifndef AUTHD_UPKEEP_H
 #define AUTHD_UPKEEP_H
