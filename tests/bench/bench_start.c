@@ -254,9 +254,20 @@ row_mib(const char *what, double mib, double must, double aim)
 	    .aim = aim });
 }
 
+/* Wait until the memory of the hashes was given back, 10 s after the last. */
+static void
+rest(const struct load_server *server, double used_kib)
+{
+	for (int i = 0; i < 300; i++) {
+		if (load_memory_kib(server, "VmRSS:") < used_kib - 19456)
+			return;
+		usleep(50000);
+	}
+}
+
 /*
- * Idle, after every hash slot was used. The target allows 19 MiB more for each
- * slot; libsodium gives them back, so they are not allowed here.
+ * With every hash slot used, and idle again. The target allows 19 MiB more for
+ * each slot; they are given back, so they are not allowed here.
  */
 static void
 memory_of(unsigned threads, double must, double aim)
@@ -264,6 +275,7 @@ memory_of(unsigned threads, double must, double aim)
 	struct load_server server;
 	char members[64], what[96], answer[LOAD_ANSWER_MAX];
 	long slots = sysconf(_SC_NPROCESSORS_ONLN);
+	double used;
 
 	snprintf(members, sizeof(members), "\"threads\": %u", threads);
 	load_authd(&server, members);
@@ -278,11 +290,13 @@ memory_of(unsigned threads, double must, double aim)
 		    load_one(server.port, ASK, answer, sizeof(answer)) == 200);
 	for (long i = 0; i < 4 * slots; i++)
 		post(server.port, "/api/auth/signin", answer, sizeof(answer));
+	used = load_memory_kib(&server, "VmRSS:");
+	snprintf(what, sizeof(what), "%u threads: resident, in use", threads);
+	row_mib(what, used / 1024, 0, 0);
+	rest(&server, used);
 	snprintf(
-	    what, sizeof(what), "%u threads: resident, after use", threads);
+	    what, sizeof(what), "%u threads: resident, idle again", threads);
 	row_mib(what, load_memory_kib(&server, "VmRSS:") / 1024, must, aim);
-	snprintf(what, sizeof(what), "%u threads: resident, highest", threads);
-	row_mib(what, load_memory_kib(&server, "VmHWM:") / 1024, 0, 0);
 	load_end(&server, SIGTERM);
 	load_remove(&server);
 }
