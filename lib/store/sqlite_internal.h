@@ -22,6 +22,8 @@
 #define AT_SQLITE_CUT_BATCH   256
 /* operations that whoever has the writer carries out at once, at most */
 #define AT_SQLITE_GROUP_MAX 64
+/* more than these hear of it before the writer goes on */
+#define AT_SQLITE_GROUP_LARGE 16
 /*
  * Frames of the log, of 4 KB each: the checkpointer wakes at every LOG_STEP of
  * them, takes its turn with the writer to copy about LOG_REST, and beyond

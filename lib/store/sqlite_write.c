@@ -2,9 +2,11 @@
  * What is done with the writer. To wake a thread that waits for it costs as
  * much as its work, and nobody writes meanwhile: so whoever has the writer does
  * the work of those who wait, in the order of the queue, in one transaction,
- * and wakes them when the writer is on its way to the next. Each operation has a
- * savepoint: one that fails leaves nothing and is nothing to the others. The
- * disk is waited for afterwards, beside the writer: sqlite_sync.c.
+ * and wakes them when the writer is on its way to the next: unless they are
+ * many, for the next one may get the processor too, and they wait while he works.
+ * Each operation has a savepoint: one that fails leaves nothing and is nothing
+ * to the others. The disk is waited for afterwards, beside the writer:
+ * sqlite_sync.c.
  */
 #include "store/sqlite_internal.h"
 
@@ -136,29 +138,30 @@ carry_out(struct at_sqlite *db, struct at_conn *conn, struct at_job *first)
 
 /*
  * Bounded, so that whoever wants the writer for something else gets it soon, and
- * so does our own caller its answer.
+ * so does our own caller its answer. Returns how many there are with his.
  */
-static struct at_job *
-pick_waiting(struct at_sqlite *db)
+static size_t
+pick_waiting(struct at_sqlite *db, struct at_job *own)
 {
-	struct at_job *first = NULL, **last = &first, *job;
+	struct at_job *last = own, *job;
 	size_t count;
 
 	for (count = 1; count < AT_SQLITE_GROUP_MAX; count++) {
 		job = at_pool_pick(&db->writer);
 		if (job == NULL)
 			break;
-		job->next = NULL;
-		*last = job;
-		last = &job->next;
+		last->next = job;
+		last = job;
 	}
-	return first;
+	last->next = NULL;
+	return count;
 }
 
 static void
 run(struct at_sqlite *db, struct at_job *job)
 {
 	struct at_conn *conn = at_pool_get_for(&db->writer, job, db->busy_ms);
+	size_t count;
 
 	if (job->done)
 		return;
@@ -167,10 +170,13 @@ run(struct at_sqlite *db, struct at_job *job)
 		job->err = AUTHTOK_EBUSY;
 		return;
 	}
-	job->next = pick_waiting(db);
+	count = pick_waiting(db, job);
 	carry_out(db, conn, job);
+	if (count > AT_SQLITE_GROUP_LARGE)
+		at_pool_done(job->next);
 	at_pool_put(&db->writer, conn);
-	at_pool_done(job->next);
+	if (count <= AT_SQLITE_GROUP_LARGE)
+		at_pool_done(job->next);
 }
 
 static enum authtok_err
