@@ -1,3 +1,5 @@
+/* libc would call our mmap mmap64 */
+#undef _FILE_OFFSET_BITS
 #include "authd/hash_memory.h"
 
 #if HASH_MEMORY_KEPT
@@ -24,7 +26,9 @@ static struct piece pieces[PIECES_MAX];
 static void *
 system_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 {
-	return (void *)syscall(SYS_mmap, addr, size, prot, flags, fd, offset);
+	/* the system takes all of each register */
+	return (void *)syscall(
+	    SYS_mmap, addr, size, (long)prot, (long)flags, (long)fd, offset);
 }
 
 static int
@@ -123,6 +127,15 @@ mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 	return base != NULL ? base
 			    : system_mmap(addr, size, prot, flags, fd, offset);
 }
+
+#ifdef __GLIBC__
+/* What is compiled with _FILE_OFFSET_BITS=64 looks this up. */
+__attribute__((visibility("default"))) void *
+mmap64(void *addr, size_t size, int prot, int flags, int fd, off64_t offset)
+{
+	return mmap(addr, size, prot, flags, fd, offset);
+}
+#endif
 
 __attribute__((visibility("default"))) int
 munmap(void *addr, size_t size)

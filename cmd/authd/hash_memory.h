@@ -27,7 +27,8 @@
 #endif
 #endif
 #ifndef HASH_MEMORY_KEPT
-#if defined(__linux__) && defined(__LP64__)
+/* There mmap(2) takes its arguments in another way. */
+#if defined(__linux__) && defined(__LP64__) && !defined(__s390__)
 #define HASH_MEMORY_KEPT 1
 #else
 #define HASH_MEMORY_KEPT 0
