@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -95,9 +96,12 @@ take(void)
 	return base;
 }
 
-/* False: it is not one of ours. */
+/*
+ * False: it is not one of ours. What a hash leaves is worth as much as the
+ * password to whoever tries many, and stays here for seconds: so it is wiped.
+ */
 static bool
-put(const void *base)
+put(void *base)
 {
 	struct piece *piece = NULL;
 
@@ -105,12 +109,15 @@ put(const void *base)
 	for (size_t i = 0; i < PIECES_MAX && piece == NULL; i++)
 		if (pieces[i].used && pieces[i].base == base)
 			piece = &pieces[i];
-	if (piece != NULL) {
-		piece->used = false;
-		piece->since = now_ms();
-	}
 	pthread_mutex_unlock(&lock);
-	return piece != NULL;
+	if (piece == NULL)
+		return false;
+	explicit_bzero(base, HASH_MEMORY_SIZE);
+	pthread_mutex_lock(&lock);
+	piece->used = false;
+	piece->since = now_ms();
+	pthread_mutex_unlock(&lock);
+	return true;
 }
 
 /* In the place of libc's, for the libraries too: all are compiled to look them

@@ -35,8 +35,7 @@
 #endif
 #endif
 
-/* Bytes that a hash of ours asks for; others go to the system, for what a piece
- * holds is what the last hash left, not zero. */
+/* Bytes that a hash of ours asks for; all else goes to the system. */
 #define HASH_MEMORY_SIZE ((size_t)19456 * 1024)
 /* Bytes that a piece has, in huge pages. */
 #define HASH_MEMORY_PIECE ((size_t)20 << 20)
