@@ -266,8 +266,9 @@ rest(const struct load_server *server, double used_kib)
 }
 
 /*
- * With every hash slot used, and idle again. The target allows 19 MiB more for
- * each slot; they are given back, so they are not allowed here.
+ * With one hash at a time, which uses the memory of one slot, and idle again.
+ * The target allows 19 MiB more for each slot; they are given back, so they are
+ * not allowed here.
  */
 static void
 memory_of(unsigned threads, double must, double aim)
