@@ -70,12 +70,11 @@ map_piece(void)
 	return map;
 }
 
-/* One that nobody uses, those that are mapped first; NULL: none. */
-static void *
-take(void)
+/* A place that nobody uses, those with a piece first; NULL: none. */
+static struct piece *
+reserve(void)
 {
 	struct piece *piece = NULL;
-	void *base = NULL;
 
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < PIECES_MAX; i++) {
@@ -86,12 +85,26 @@ take(void)
 		if (piece->base != NULL)
 			break;
 	}
-	if (piece != NULL) {
-		if (piece->base == NULL)
-			piece->base = map_piece();
-		base = piece->base;
-		piece->used = base != NULL;
-	}
+	if (piece != NULL)
+		piece->used = true;
+	pthread_mutex_unlock(&lock);
+	return piece;
+}
+
+/* Nothing is mapped with the lock held: who hashes may be put aside meanwhile,
+ * and others wait for it. */
+static void *
+take(void)
+{
+	struct piece *piece = reserve();
+	void *base;
+
+	if (piece == NULL || piece->base != NULL)
+		return piece != NULL ? piece->base : NULL;
+	base = map_piece();
+	pthread_mutex_lock(&lock);
+	piece->base = base;
+	piece->used = base != NULL;
 	pthread_mutex_unlock(&lock);
 	return base;
 }

@@ -21,8 +21,8 @@
  * and the shortest one 3.5 ms; one of a thread that has not asked is 3 ms at
  * most. With nice 10 ours would count 0.9 ms, and who wakes up would wait for
  * the next tick, up to 4 ms; with a longer turn (Linux 6.12 and later have it
- * set) he would wait as long if he wakes up within it. Who hashes where
- * something else uses the processors up gets a thirty-fifth of one.
+ * set) he would wait as long if he wakes up within it. Beside one thread that uses
+ * a processor up, who hashes gets a thirty-sixth of it, beside more less.
  */
 #define HASH_NICE    16
 #define HASH_TURN_NS 100000 /* the shortest there is */

@@ -252,6 +252,39 @@ START_TEST(libsodium_takes_it)
 }
 END_TEST
 
+/* Of the whole address space, in KiB. */
+static long
+mapped_kib(void)
+{
+	char line[256];
+	FILE *file = fopen("/proc/self/status", "r");
+	long kib = -1;
+
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file) != NULL)
+		sscanf(line, "VmSize: %ld", &kib);
+	fclose(file);
+	ck_assert_int_gt(kib, 0);
+	return kib;
+}
+
+START_TEST(nothing_is_left_behind)
+{
+	long before = mapped_kib();
+
+	for (int i = 0; i < 64; i++) {
+		/* another place each time, so that what is cut off differs */
+		char *other = map((size_t)(i + 1) * 68 * 1024, RW,
+		    MAP_PRIVATE | MAP_ANONYMOUS);
+
+		unmap(map(SIZE, RW, SHAPE), SIZE);
+		none_kept();
+		unmap(other, (size_t)(i + 1) * 68 * 1024);
+	}
+	ck_assert_int_lt(mapped_kib() - before, 1024);
+}
+END_TEST
+
 #define THREADS 8
 #define ROUNDS  200
 
@@ -293,6 +326,17 @@ START_TEST(nobody_gets_what_another_has)
 	none_kept();
 }
 END_TEST
+#else
+START_TEST(nothing_is_kept)
+{
+	char str[crypto_pwhash_STRBYTES];
+
+	ck_assert_int_eq(crypto_pwhash_str_alg(str, "password", 8, 2,
+			     HASH_MEMORY_SIZE, crypto_pwhash_ALG_ARGON2ID13),
+	    0);
+	ck_assert_uint_eq(hash_memory_release(3600000), 0);
+}
+END_TEST
 #endif
 
 int
@@ -316,9 +360,11 @@ main(void)
 	tcase_add_test(tcase, errors_are_the_systems);
 	tcase_add_test(tcase, beyond_the_last_place_is_the_systems);
 	tcase_add_test(tcase, libsodium_takes_it);
+	tcase_add_test(tcase, nothing_is_left_behind);
 	tcase_add_test(tcase, nobody_gets_what_another_has);
 #else
 	printf("# hash memory is not kept in this build: skipped\n");
+	tcase_add_test(tcase, nothing_is_kept);
 #endif
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);
