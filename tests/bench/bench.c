@@ -53,6 +53,12 @@ bench_now_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t
+bench_cpu_ns(void)
+{
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 static int
 open_counter(void)
 {
@@ -178,7 +184,7 @@ static void
 turn(const struct bench_subject *subject, size_t count, size_t round,
     struct bench_figure *figure)
 {
-	uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	uint64_t cpu = bench_cpu_ns();
 	uint64_t wall = bench_now_ns(), count0 = instructions();
 	uint64_t mallocs = bench_mallocs(), crypto = bench_crypto_mallocs();
 	double n = (double)count;
@@ -188,8 +194,7 @@ turn(const struct bench_subject *subject, size_t count, size_t round,
 	crypto = bench_crypto_mallocs() - crypto;
 	figure->instructions = (double)(instructions() - count0) / n;
 	figure->round_wall[round] = (double)(bench_now_ns() - wall) / n;
-	figure->round_cpu[round] =
-	    (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu) / n;
+	figure->round_cpu[round] = (double)(bench_cpu_ns() - cpu) / n;
 	figure->mallocs = (double)(mallocs - crypto) / n;
 	figure->crypto_mallocs = (double)crypto / n;
 }
@@ -232,8 +237,8 @@ bench_begin(const char *name, int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	bench.counter = open_counter();
-	bench_say("== %s, medians of %d turns, on %ld processors%s", name,
-	    BENCH_ROUNDS, sysconf(_SC_NPROCESSORS_ONLN),
+	bench_say("== %s, medians of turns, on %ld processors%s", name,
+	    sysconf(_SC_NPROCESSORS_ONLN),
 	    bench.counter < 0 ? " that count no instructions here" : "");
 }
 

@@ -85,6 +85,7 @@ double bench_median(const double *values, size_t count);
 /* The value that a part p (0 to 1) of them does not exceed. */
 double bench_quantile(const double *values, size_t count, double p);
 uint64_t bench_now_ns(void); /* CLOCK_MONOTONIC */
+uint64_t bench_cpu_ns(void); /* of all threads of this process, so far */
 
 /* Stop with a sentence: a benchmark of what does not work says nothing. */
 __attribute__((format(printf, 1, 2), noreturn)) void bench_die(

@@ -193,10 +193,10 @@ refresh(void *arg)
 
 /* Refreshes a second. */
 static double
-ours(struct caller *callers, size_t count)
+ours(struct caller *callers, size_t count, double *ret_cpu)
 {
 	pthread_barrier_t start;
-	uint64_t took;
+	uint64_t took, cpu = bench_cpu_ns();
 	size_t done = 0;
 
 	pthread_barrier_init(&start, NULL, (unsigned)count);
@@ -211,6 +211,7 @@ ours(struct caller *callers, size_t count)
 		done += callers[i].done;
 	}
 	took = bench_now_ns() - took;
+	*ret_cpu = (double)(bench_cpu_ns() - cpu) / (double)done;
 	pthread_barrier_destroy(&start);
 	return (double)done * 1e9 / (double)took;
 }
@@ -268,6 +269,7 @@ floor_rate(const char *path, size_t count, bool wait)
 
 struct rates {
 	double ours[ROUNDS], floor[ROUNDS];
+	double cpu[ROUNDS]; /* ns of each of ours, in this process */
 };
 
 static void
@@ -277,7 +279,7 @@ measure(struct caller *callers, size_t count, const char *path, bool wait,
 	world.store->ops = wait ? &waiting : &ops;
 	for (size_t i = 0; i < ROUNDS; i++) {
 		rates->floor[i] = floor_rate(path, count, wait);
-		rates->ours[i] = ours(callers, count);
+		rates->ours[i] = ours(callers, count, &rates->cpu[i]);
 	}
 }
 
@@ -311,7 +313,7 @@ refreshes(void)
 	waiting.session_update = update_and_wait;
 	for (size_t i = 0; i < CALLERS; i++)
 		callers[i].at = i;
-	(void)ours(callers, CALLERS); /* connections, caches */
+	(void)ours(callers, CALLERS, waits.cpu); /* connections, caches */
 	write_script(path, sizeof(path));
 	measure(callers, CALLERS, path, true, &waits);
 	measure(callers, CALLERS, path, false, &runs);
@@ -321,6 +323,9 @@ refreshes(void)
 	row("refresh, 32 callers", runs.ours, "F5 that does not wait",
 	    runs.floor, true);
 	row("refresh, 32 callers", runs.ours, "F5", waits.floor, false);
+	bench_row(&(struct bench_row){ .what = "  CPU time of each, client",
+	    .figure = bench_median(runs.cpu, ROUNDS),
+	    .unit = "ns" });
 	row("refresh, one caller", one.ours, "one client, not waiting",
 	    one.floor, false);
 	bench_row(&(struct bench_row){ .what = "per session",

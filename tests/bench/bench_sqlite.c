@@ -278,6 +278,7 @@ fairness(struct world *world)
 	struct caller *callers = calloc(CALLERS, sizeof(*callers));
 	double *all = malloc(CALLERS * ROOM * sizeof(*all));
 	double slowest[ROUNDS], median[ROUNDS], p99[ROUNDS], rate[ROUNDS];
+	double cpu[ROUNDS];
 	struct bench_ratio r;
 
 	bench_check(callers != NULL && all != NULL);
@@ -287,10 +288,12 @@ fairness(struct world *world)
 		bench_check(callers[i].took != NULL);
 	}
 	for (size_t round = 0; round < ROUNDS; round++) {
+		uint64_t began = bench_cpu_ns();
 		size_t n = 0;
 
 		run_callers(
 		    callers, CALLERS, refresh_caller, world, 1000000000);
+		began = bench_cpu_ns() - began;
 		for (size_t i = 0; i < CALLERS; i++) {
 			memcpy(all + n, callers[i].took,
 			    callers[i].done * sizeof(*all));
@@ -300,6 +303,7 @@ fairness(struct world *world)
 		median[round] = bench_median(all, n);
 		p99[round] = bench_quantile(all, n, 0.99);
 		rate[round] = (double)n;
+		cpu[round] = (double)began / (double)n;
 	}
 	r = bench_ratio_of(slowest, median, ROUNDS);
 	bench_row(&(struct bench_row){
@@ -315,6 +319,7 @@ fairness(struct world *world)
 	row_bound("p99 of 64 callers", bench_median(p99, ROUNDS), "ms", 0, 0);
 	row_bound(
 	    "refreshes of 64 callers", bench_median(rate, ROUNDS), "1/s", 0, 0);
+	row_bound("  CPU time of each", bench_median(cpu, ROUNDS), "ns", 0, 0);
 	for (size_t i = 0; i < CALLERS; i++)
 		free(callers[i].took);
 	free(callers);
@@ -345,15 +350,18 @@ open_caller(void *arg)
 }
 
 static double
-open_rate(struct world *world, struct caller *callers, size_t count)
+open_rate(
+    struct world *world, struct caller *callers, size_t count, double *ret_cpu)
 {
-	uint64_t took = bench_now_ns();
+	uint64_t took = bench_now_ns(), cpu = bench_cpu_ns();
 	size_t done = 0;
 
 	run_callers(callers, count, open_caller, world, 500000000);
 	took = bench_now_ns() - took;
+	cpu = bench_cpu_ns() - cpu;
 	for (size_t i = 0; i < count; i++)
 		done += callers[i].done;
+	*ret_cpu = (double)cpu / (double)done;
 	return (double)done * 1e9 / (double)took;
 }
 
@@ -361,12 +369,12 @@ static void
 together(struct world *world)
 {
 	struct caller callers[16] = { 0 };
-	double many[ROUNDS], one[ROUNDS];
+	double many[ROUNDS], one[ROUNDS], many_cpu[ROUNDS], one_cpu[ROUNDS];
 	struct bench_ratio r;
 
 	for (size_t round = 0; round < ROUNDS; round++) {
-		one[round] = open_rate(world, callers, 1);
-		many[round] = open_rate(world, callers, 16);
+		one[round] = open_rate(world, callers, 1, &one_cpu[round]);
+		many[round] = open_rate(world, callers, 16, &many_cpu[round]);
 	}
 	r = bench_ratio_of(many, one, ROUNDS);
 	bench_row(&(struct bench_row){ .what = "durable, 16 callers",
@@ -379,6 +387,12 @@ together(struct world *world)
 	    .must = 3,
 	    .aim = 4,
 	    .at_least = true });
+	bench_row(&(struct bench_row){ .what = "  CPU time of each",
+	    .figure = bench_median(many_cpu, ROUNDS),
+	    .unit = "ns",
+	    .floor_name = "one caller",
+	    .floor = bench_median(one_cpu, ROUNDS),
+	    .ratio = bench_ratio_of(many_cpu, one_cpu, ROUNDS).ratio });
 }
 
 int
