@@ -36,8 +36,6 @@ struct exchange {
 	struct http_server *server;
 	struct worker *worker;
 	const struct mg_request_info *info;
-	unsigned long long length; /* of the body, when not chunked */
-	bool chunked;
 	bool body_tried;
 	bool body_done; /* nothing of the request is left unread */
 	struct http_head head;
@@ -172,7 +170,7 @@ answer(struct exchange *ex, struct http_response *res)
 		http_refuse(res, 500);
 	wire.head = strcmp(ex->head.method, "HEAD") == 0;
 	/* chunked: the library may have left a trailer, so do not go on */
-	wire.close = res->close || !ex->body_done || ex->chunked ||
+	wire.close = res->close || !ex->body_done || ex->head.chunked ||
 	    !http_head_keeps(&ex->head) ||
 	    http_watch_expired(&ex->worker->watch) ||
 	    http_guard_turn_over(ex->server->guard, &ex->worker->watch);
@@ -244,20 +242,6 @@ exchange_init(struct exchange *ex, struct mg_connection *conn)
 	}
 }
 
-/* How the body is framed, once the head was found good. */
-static void
-exchange_frame(struct exchange *ex)
-{
-	const char *length = http_head_field(&ex->head, "Content-Length", NULL);
-
-	ex->chunked =
-	    http_head_field(&ex->head, "Transfer-Encoding", NULL) != NULL;
-	ex->length = 0;
-	if (length != NULL)
-		http_parse_length(length, &ex->length);
-	ex->body_done = !ex->chunked && ex->length == 0;
-}
-
 static void
 run_handler(struct exchange *ex)
 {
@@ -301,7 +285,7 @@ on_request(struct mg_connection *conn)
 	set_answered(conn, true);
 	refused = ex.worker != NULL ? admit(&ex) : 503;
 	if (refused == 0) {
-		exchange_frame(&ex);
+		ex.body_done = !ex.head.chunked && ex.head.length == 0;
 		run_handler(&ex);
 	} else {
 		send_refusal(conn, refused);
@@ -471,15 +455,15 @@ http_read_body(
 		.conn = ex->conn,
 		.watch = &ex->worker->watch,
 		.stall_ms = REQUEST_TIMEOUT_MS,
-		.chunked = ex->chunked,
-		.length = ex->length,
+		.chunked = ex->head.chunked,
+		.length = ex->head.length,
 	};
 	enum http_body result;
 
 	if (ex->body_tried)
 		return HTTP_BODY_BROKEN;
 	ex->body_tried = true;
-	if (!ex->chunked && ex->length > max)
+	if (!ex->head.chunked && ex->head.length > max)
 		return HTTP_BODY_TOO_LARGE;
 	if (!ex->body_done)
 		send_continue(ex);

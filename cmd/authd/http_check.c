@@ -183,17 +183,18 @@ host_ok(const struct http_head *head, bool http10)
 
 /* RFC 9112 6: one way to frame a body, stated once and exactly. */
 static bool
-framing_ok(const struct http_head *head, bool http10)
+framing_ok(struct http_head *head, bool http10)
 {
 	size_t lengths, codings;
 	const char *length = http_head_field(head, "Content-Length", &lengths);
 	const char *coding =
 	    http_head_field(head, "Transfer-Encoding", &codings);
-	unsigned long long ignored;
 
+	head->chunked = codings > 0;
+	head->length = 0;
 	if (lengths > 1 || codings > 1 || lengths + codings > 1)
 		return false;
-	if (lengths == 1 && !http_parse_length(length, &ignored))
+	if (lengths == 1 && !http_parse_length(length, &head->length))
 		return false;
 	if (codings == 1)
 		return !http10 && strcasecmp(coding, "chunked") == 0;
@@ -201,7 +202,7 @@ framing_ok(const struct http_head *head, bool http10)
 }
 
 int
-http_check_head(const struct http_head *head)
+http_check_head(struct http_head *head)
 {
 	bool http10 = strcmp(head->version, "1.0") == 0;
 	const char *expect;

@@ -31,6 +31,9 @@ struct http_head {
 	size_t count;
 	uint64_t lengths; /* http_length_bit of each name: most are not there */
 	struct http_field fields[HTTP_FIELDS_MAX];
+	/* how the body is framed, by http_check_head */
+	bool chunked;
+	unsigned long long length; /* when not chunked */
 };
 
 static inline uint64_t
@@ -40,7 +43,7 @@ http_length_bit(size_t name_len)
 }
 
 /* 0 if the head is fine, else the status to refuse it with. */
-int http_check_head(const struct http_head *head);
+int http_check_head(struct http_head *head);
 
 /* The first field of that name, of len bytes, or NULL; how often it occurs. */
 const char *http_head_find(const struct http_head *head, const char *name,
