@@ -19,6 +19,7 @@
 
 #define STARTS   21
 #define SESSIONS 1000000
+#define CLIENTS  16 /* who sign in at once */
 #define ASK      "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 /* ---- the floors ---------------------------------------------------------- */
@@ -191,18 +192,25 @@ multiply(const char *dir)
 	sqlite3_close(db);
 }
 
-static void
-post(unsigned port, const char *path, char *answer, size_t size)
+static size_t
+write_post(char *buf, size_t size, const char *path)
 {
 	static const char body[] =
 	    "{\"username\":\"bench\",\"email\":\"bench@example.org\","
 	    "\"password\":\"correct horse bench\"}";
-	char request[512];
 
-	snprintf(request, sizeof(request),
+	return (size_t)snprintf(buf, size,
 	    "POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
 	    "Content-Length: %zu\r\n\r\n%s",
 	    path, sizeof(body) - 1, body);
+}
+
+static void
+post(unsigned port, const char *path, char *answer, size_t size)
+{
+	char request[512];
+
+	write_post(request, sizeof(request), path);
 	bench_check(load_one(port, request, answer, size) == 200);
 }
 
@@ -254,50 +262,71 @@ row_mib(const char *what, double mib, double must, double aim)
 	    .aim = aim });
 }
 
-/* Wait until the memory of the hashes was given back, 10 s after the last. */
+/* Until the memory of the hashes was given back, 10 s after the last. */
 static void
-rest(const struct load_server *server, double used_kib)
+rest(const struct load_server *server)
 {
+	double used = load_memory_kib(server, "VmRSS:");
+
 	for (int i = 0; i < 300; i++) {
-		if (load_memory_kib(server, "VmRSS:") < used_kib - 19456)
-			return;
+		if (load_memory_kib(server, "VmRSS:") < used - 19456)
+			break;
 		usleep(50000);
 	}
+	usleep(1000000); /* the others */
+}
+
+static size_t
+next_signin(void *arg, size_t conn, char *buf)
+{
+	(void)arg;
+	(void)conn;
+	return write_post(buf, LOAD_REQUEST_MAX, "/api/auth/signin");
+}
+
+static void
+row_memory(const struct load_server *server, unsigned threads,
+    const char *field, const char *when, double must, double aim)
+{
+	char what[96];
+
+	snprintf(what, sizeof(what), "%u threads: resident, %s", threads, when);
+	row_mib(what, load_memory_kib(server, field) / 1024, must, aim);
 }
 
 /*
- * With one hash at a time, which uses the memory of one slot, and idle again.
- * The target allows 19 MiB more for each slot; they are given back, so they are
- * not allowed here.
+ * Idle after a few requests, one at a time, and what a storm of sign-ins does,
+ * which uses all hash slots. The target allows 19 MiB more for each slot; they
+ * are given back, so they are not allowed to who is idle.
  */
 static void
 memory_of(unsigned threads, double must, double aim)
 {
 	struct load_server server;
+	struct load load = { .count = CLIENTS, .next = next_signin };
 	char members[64], what[96], answer[LOAD_ANSWER_MAX];
-	long slots = sysconf(_SC_NPROCESSORS_ONLN);
-	double used;
 
 	snprintf(members, sizeof(members), "\"threads\": %u", threads);
 	load_authd(&server, members);
 	snprintf(what, sizeof(what), "%u threads: started in", threads);
 	bench_row(&(struct bench_row){
 	    .what = what, .figure = server.start_ms, .unit = "ms" });
-	snprintf(what, sizeof(what), "%u threads: resident, fresh", threads);
-	row_mib(what, load_memory_kib(&server, "VmRSS:") / 1024, 0, 0);
+	row_memory(&server, threads, "VmRSS:", "fresh", 0, 0);
 	post(server.port, "/api/auth/signup", answer, sizeof(answer));
 	for (int i = 0; i < 200; i++)
 		bench_check(
 		    load_one(server.port, ASK, answer, sizeof(answer)) == 200);
-	for (long i = 0; i < 4 * slots; i++)
+	for (int i = 0; i < 8; i++)
 		post(server.port, "/api/auth/signin", answer, sizeof(answer));
-	used = load_memory_kib(&server, "VmRSS:");
-	snprintf(what, sizeof(what), "%u threads: resident, in use", threads);
-	row_mib(what, used / 1024, 0, 0);
-	rest(&server, used);
-	snprintf(
-	    what, sizeof(what), "%u threads: resident, idle again", threads);
-	row_mib(what, load_memory_kib(&server, "VmRSS:") / 1024, must, aim);
+	rest(&server);
+	row_memory(&server, threads, "VmRSS:", "idle again", must, aim);
+	load.port = server.port;
+	load_open(&load);
+	load_run(&load, 8 * CLIENTS);
+	load_close(&load);
+	row_memory(&server, threads, "VmHWM:", "highest in a storm", 0, 0);
+	rest(&server);
+	row_memory(&server, threads, "VmRSS:", "idle after a storm", 0, 0);
 	load_end(&server, SIGTERM);
 	load_remove(&server);
 }
