@@ -114,6 +114,24 @@ plain_await(PGconn *pg, const char *sql)
 }
 
 void
+await_stopped(int pid)
+{
+	const struct timespec pause = { 0, 1000000 };
+	char path[64], state = 0;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	while (state != 'T') {
+		stat = fopen(path, "r");
+		ck_assert_ptr_nonnull(stat);
+		ck_assert_int_eq(fscanf(stat, "%*d (%*[^)]) %c", &state), 1);
+		fclose(stat);
+		if (state != 'T')
+			nanosleep(&pause, NULL);
+	}
+}
+
+void
 fresh_schema(void)
 {
 	PGconn *pg = plain_open();

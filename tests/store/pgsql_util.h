@@ -32,6 +32,9 @@ int64_t plain_int(PGconn *pg, const char *sql);
 char *plain_text(PGconn *pg, const char *sql);
 /* Until a query says true. */
 void plain_await(PGconn *pg, const char *sql);
+/* Until a process that was sent SIGSTOP has stopped: what is asked of it
+ * meanwhile is answered. */
+void await_stopped(int pid);
 
 /* A user and a session of him. */
 void add_user(

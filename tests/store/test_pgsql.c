@@ -351,8 +351,11 @@ signal_writers(PGconn *pg, int signal)
 	    " ('walwriter', 'background writer', 'checkpointer')");
 
 	ck_assert_int_eq(PQntuples(pids), 3);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(kill(atoi(PQgetvalue(pids, i, 0)), signal), 0);
+		if (signal == SIGSTOP)
+			await_stopped(atoi(PQgetvalue(pids, i, 0)));
+	}
 	PQclear(pids);
 }
 

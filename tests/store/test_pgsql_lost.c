@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct authtok_store *store;
 static PGconn *pg;
@@ -280,6 +281,8 @@ signal_ours(int signal)
 	ck_assert_int_gt(PQntuples(pids), 0);
 	for (int i = 0; i < PQntuples(pids); i++)
 		ck_assert_int_eq(kill(atoi(PQgetvalue(pids, i, 0)), signal), 0);
+	for (int i = 0; signal == SIGSTOP && i < PQntuples(pids); i++)
+		await_stopped(atoi(PQgetvalue(pids, i, 0)));
 	PQclear(pids);
 }
 
@@ -297,10 +300,10 @@ START_TEST(says_nothing_any_more)
 	signal_ours(SIGSTOP);
 	for (size_t i = 0; i < 4; i++)
 		start(&tasks[i], i % 2 == 0);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++)
 		pthread_join(tasks[i].thread, NULL);
+	for (size_t i = 0; i < 4; i++)
 		ck_assert_int_eq(tasks[i].err, AUTHTOK_EBUSY);
-	}
 	authtok_store_explain(store, why, sizeof(why));
 	ck_assert_str_ne(why, "");
 	signal_ours(SIGCONT);
@@ -321,6 +324,7 @@ START_TEST(does_not_let_in)
 	config.conninfo = conninfo_with("");
 	config.timeout_ms = 100;
 	kill(server.pid, SIGSTOP);
+	await_stopped((int)server.pid);
 	ck_assert_int_eq(authtok_store_pgsql(&config, &none, why, sizeof(why)),
 	    AUTHTOK_EBUSY);
 	kill(server.pid, SIGCONT);
