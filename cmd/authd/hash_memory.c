@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "authd/steady.h"
 
 #define HUGE_PAGE  ((size_t)2 << 20)
 #define PIECES_MAX 256 /* as many as hashSlots may be */
@@ -18,7 +19,7 @@
 struct piece {
 	void *base; /* NULL: none yet */
 	bool used;
-	uint64_t since; /* when it was used last; ms */
+	int64_t since; /* when it was used last; ms */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -36,15 +37,6 @@ static int
 system_munmap(void *addr, size_t size)
 {
 	return (int)syscall(SYS_munmap, addr, size);
-}
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* A new one, at the beginning of a huge page; NULL: no memory. A core dump
@@ -128,7 +120,7 @@ put(void *base)
 	explicit_bzero(base, HASH_MEMORY_SIZE);
 	pthread_mutex_lock(&lock);
 	piece->used = false;
-	piece->since = now_ms();
+	piece->since = steady_now_ms();
 	pthread_mutex_unlock(&lock);
 	return true;
 }
@@ -160,7 +152,8 @@ mmap64(void *addr, size_t size, int prot, int flags, int fd, off64_t offset)
 __attribute__((visibility("default"))) int
 munmap(void *addr, size_t size)
 {
-	if (size == HASH_MEMORY_SIZE && put(addr))
+	/* a place whose piece is being mapped has NULL */
+	if (addr != NULL && size == HASH_MEMORY_SIZE && put(addr))
 		return 0;
 	return system_munmap(addr, size);
 }
@@ -168,7 +161,7 @@ munmap(void *addr, size_t size)
 size_t
 hash_memory_release(unsigned idle_ms)
 {
-	uint64_t now = now_ms();
+	int64_t now = steady_now_ms();
 	size_t kept = 0;
 
 	pthread_mutex_lock(&lock);
@@ -176,7 +169,7 @@ hash_memory_release(unsigned idle_ms)
 		struct piece *piece = &pieces[i];
 
 		if (piece->base != NULL && !piece->used &&
-		    now >= piece->since + idle_ms &&
+		    now - piece->since >= idle_ms &&
 		    system_munmap(piece->base, HASH_MEMORY_PIECE) == 0)
 			piece->base = NULL;
 		if (piece->base != NULL)

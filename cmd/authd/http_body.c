@@ -3,6 +3,7 @@
  * a byte at a time holds a thread no longer than the deadline.
  */
 #include "authd/http_body.h"
+#include "authd/steady.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static enum http_body
 read_chunked(const struct http_source *source, struct body *body, size_t max)
 {
 	for (;;) {
-		int64_t began = http_now_ms();
+		int64_t began = steady_now_ms();
 		int got;
 
 		if (body->len > max)
@@ -75,7 +76,7 @@ read_chunked(const struct http_source *source, struct body *body, size_t max)
 		if (got == 0)
 			return HTTP_BODY_OK;
 		if (got < 0) /* inside a chunk a stall cannot be resumed */
-			return http_now_ms() - began >= source->stall_ms
+			return steady_now_ms() - began >= source->stall_ms
 			    ? HTTP_BODY_TIMEOUT
 			    : HTTP_BODY_BROKEN;
 		body->len += (size_t)got;

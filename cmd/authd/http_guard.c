@@ -316,7 +316,7 @@ wait_until(struct http_guard *guard, int64_t ms)
 static void
 rest(struct http_guard *guard, int64_t took)
 {
-	int64_t began = http_now_ms();
+	int64_t began = steady_now_ms();
 
 	for (;;) {
 		int64_t tick = TICK_MS;
@@ -326,7 +326,7 @@ rest(struct http_guard *guard, int64_t took)
 		/* never more than a tenth of a processor */
 		if (tick < took * 10)
 			tick = took * 10;
-		if (guard->stop || http_now_ms() - began >= tick)
+		if (guard->stop || steady_now_ms() - began >= tick)
 			return;
 		wait_until(guard, began + tick);
 	}
@@ -339,10 +339,10 @@ guard_run(void *arg)
 
 	pthread_mutex_lock(&guard->lock);
 	while (!guard->stop) {
-		int64_t began = http_now_ms(), took;
+		int64_t began = steady_now_ms(), took;
 
 		sweep(guard);
-		took = http_now_ms() - began;
+		took = steady_now_ms() - began;
 		while (guard->open == 0 && !guard->stop)
 			pthread_cond_wait(&guard->changed, &guard->lock);
 		rest(guard, took);
@@ -437,7 +437,7 @@ anybody_busy(const struct http_guard *guard)
 bool
 http_guard_drain(struct http_guard *guard, unsigned ms)
 {
-	int64_t end = http_now_ms() + ms, left;
+	int64_t end = steady_now_ms() + ms, left;
 	struct timespec pause = { .tv_nsec = DRAIN_POLL_MS * 1000000 };
 	bool busy;
 
@@ -446,7 +446,7 @@ http_guard_drain(struct http_guard *guard, unsigned ms)
 		pthread_mutex_lock(&guard->lock);
 		busy = anybody_busy(guard);
 		pthread_mutex_unlock(&guard->lock);
-		left = end - http_now_ms();
+		left = end - steady_now_ms();
 		if (!busy || left <= 0)
 			return !busy;
 		nanosleep(&pause, NULL);

@@ -6,6 +6,7 @@
  * half is shut down, which makes the library's next recv(2) fail.
  */
 #include "authd/http_socket.h"
+#include "authd/steady.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,15 +24,6 @@
 
 #define FD_SCAN_MAX  65536
 #define LINGER_BYTES (1024 * 1024)
-
-int64_t
-http_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Split "HOST:PORT" or "[HOST]:PORT"; false when it has another form. */
 static bool
@@ -276,14 +268,14 @@ http_socket_listener(unsigned port)
 void
 http_socket_linger(int fd, unsigned ms)
 {
-	int64_t end = http_now_ms() + ms;
+	int64_t end = steady_now_ms() + ms;
 	size_t total = 0;
 	char buf[4096];
 
 	shutdown(fd, SHUT_WR);
 	while (total < LINGER_BYTES) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
-		int64_t left = end - http_now_ms();
+		int64_t left = end - steady_now_ms();
 		ssize_t got;
 
 		if (left <= 0 || poll(&pfd, 1, (int)left) <= 0)

@@ -32,9 +32,6 @@ bool http_listen_parse(
 /* Why this address cannot be listened on: an errno, or 0 when it can. */
 int http_listen_probe(const struct http_listen *listen);
 
-/* Milliseconds of CLOCK_MONOTONIC. */
-int64_t http_now_ms(void);
-
 /*
  * A new descriptor of an open connection of this process, or -1. It stays with
  * that connection whoever closes the other; the caller closes it.

@@ -18,6 +18,15 @@ steady_cond_init(pthread_cond_t *cond)
 	return err == 0;
 }
 
+int64_t
+steady_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 struct timespec
 steady_in(unsigned ms)
 {

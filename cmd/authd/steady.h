@@ -6,10 +6,14 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 
 /* A condition whose timed waits go by it. */
 bool steady_cond_init(pthread_cond_t *cond);
+
+/* Milliseconds. */
+int64_t steady_now_ms(void);
 
 /* So many milliseconds from now. */
 struct timespec steady_in(unsigned ms);
