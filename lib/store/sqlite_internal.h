@@ -73,8 +73,11 @@ struct at_job {
 	bool reads;     /* op reads first, may write nothing, may run twice */
 	at_op *op;
 	void *arg;
+	const bool *durable; /* NULL: need not be; op may set it */
 	enum authtok_err err;
-	uint64_t ticket; /* see at_sync_wait */
+	uint64_t ticket;     /* see at_sync_wait */
+	struct at_job *with; /* this one's owner waits for the disk for them */
+	bool synced;         /* that was done for it */
 };
 
 /*
@@ -167,7 +170,8 @@ struct at_checkpointer {
 	bool stop;
 };
 
-/* What is on the disk: sqlite_sync.c. */
+/* What is on the disk, and the queue of those who wait for it: sqlite_sync.c. */
+struct at_sync_waiter;
 struct at_sync {
 	int fd; /* the log */
 	_Atomic uint64_t tickets;
@@ -176,8 +180,8 @@ struct at_sync {
 	atomic_bool lost;
 	pthread_mutex_t lock;
 	/* guarded by lock */
-	pthread_cond_t over;
-	bool busy;
+	struct at_sync_waiter *first, **last;
+	bool busy;               /* one of them leads */
 	bool broken;             /* a gap may be in the log */
 	unsigned breaks;         /* how often SQLite saw one */
 	uint64_t synced, failed; /* tickets up to these */

@@ -2,7 +2,9 @@
  * Waiting for the disk, beside the writer. A commit only writes to the log
  * (synchronous NORMAL), so the writer never waits; whoever must not be
  * forgotten waits here until the log is on the disk. One fdatasync is good for
- * all commits made before it began: those who wait together share it.
+ * all commits made before it began: those who wait together share it. One of
+ * them leads, the others sleep; when it is over the first of those who came too
+ * late for it leads the next, and is woken before the others.
  *
  * After one that failed the system takes the pages for written, and a recovery
  * would end at the gap, before what is written behind it. So nobody hears OK
@@ -14,18 +16,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <unistd.h>
+
+/*
+ * Lives on the stack of the thread that waits, and is gone when that was woken:
+ * the post, without the lock, is the last that others do with it.
+ */
+struct at_sync_waiter {
+	struct at_sync_waiter *next;
+	sem_t wake;
+	uint64_t ticket;
+	bool leads; /* it is to wait for the disk now, for all; else: */
+	bool ok;
+};
 
 bool
 at_sync_init(struct at_sync *sync)
 {
 	sync->fd = -1;
-	if (pthread_mutex_init(&sync->lock, NULL) != 0)
-		return false;
-	if (pthread_cond_init(&sync->over, NULL) == 0)
-		return true;
-	pthread_mutex_destroy(&sync->lock);
-	return false;
+	sync->last = &sync->first;
+	return pthread_mutex_init(&sync->lock, NULL) == 0;
 }
 
 void
@@ -33,7 +44,6 @@ at_sync_destroy(struct at_sync *sync)
 {
 	if (sync->fd >= 0)
 		close(sync->fd);
-	pthread_cond_destroy(&sync->over);
 	pthread_mutex_destroy(&sync->lock);
 }
 
@@ -225,11 +235,9 @@ sync_all(struct at_sqlite *db)
 	unsigned breaks = sync->breaks;
 	bool ok, broken = sync->broken;
 
-	sync->busy = true;
 	pthread_mutex_unlock(&sync->lock);
 	ok = broken ? begin_log_anew(db) : sync_log(db);
 	pthread_mutex_lock(&sync->lock);
-	sync->busy = false;
 	if (!ok) {
 		sync->broken = true;
 		sync->failed = upto;
@@ -237,22 +245,91 @@ sync_all(struct at_sqlite *db)
 		sync->broken = false;
 		sync->synced = upto;
 	} /* else a gap was seen meanwhile: whoever waits goes once more */
-	pthread_cond_broadcast(&sync->over);
+}
+
+static bool
+settled(const struct at_sync *sync, uint64_t ticket)
+{
+	return sync->synced >= ticket || sync->failed >= ticket;
+}
+
+/*
+ * Take out of the queue those who need not wait any longer, and before them
+ * the first of those who must: it goes on. Returns whom to wake.
+ */
+static struct at_sync_waiter *
+pass_on(struct at_sync *sync)
+{
+	struct at_sync_waiter *leader = NULL, *wake = NULL, **last = &wake;
+	struct at_sync_waiter *waiter = sync->first;
+
+	sync->first = NULL;
+	sync->last = &sync->first;
+	for (; waiter != NULL; waiter = waiter->next)
+		if (settled(sync, waiter->ticket)) {
+			waiter->ok = sync->synced >= waiter->ticket;
+			*last = waiter;
+			last = &waiter->next;
+		} else if (leader == NULL) {
+			leader = waiter;
+		} else {
+			*sync->last = waiter;
+			sync->last = &waiter->next;
+		}
+	*last = NULL;
+	*sync->last = NULL;
+	sync->busy = leader != NULL;
+	if (leader == NULL)
+		return wake;
+	leader->leads = true;
+	leader->next = wake;
+	return leader;
+}
+
+static void
+wake_all(struct at_sync_waiter *waiter)
+{
+	struct at_sync_waiter *next;
+
+	for (; waiter != NULL; waiter = next) {
+		next = waiter->next;
+		sem_post(&waiter->wake);
+	}
+}
+
+/* False: it was settled meanwhile. With the lock held, and after true again. */
+static bool
+await_lead(struct at_sync *sync, struct at_sync_waiter *self)
+{
+	sem_init(&self->wake, 0, 0);
+	*sync->last = self;
+	sync->last = &self->next;
+	pthread_mutex_unlock(&sync->lock);
+	while (sem_wait(&self->wake) != 0)
+		continue;
+	sem_destroy(&self->wake);
+	if (self->leads)
+		pthread_mutex_lock(&sync->lock);
+	return self->leads;
 }
 
 enum authtok_err
 at_sync_wait(struct at_sqlite *db, uint64_t ticket)
 {
 	struct at_sync *sync = &db->sync;
-	bool ok;
+	struct at_sync_waiter self = { .ticket = ticket }, *wake = NULL;
 
 	pthread_mutex_lock(&sync->lock);
-	while (sync->synced < ticket && sync->failed < ticket)
-		if (sync->busy)
-			pthread_cond_wait(&sync->over, &sync->lock);
-		else
+	if (!settled(sync, ticket) && sync->busy && !await_lead(sync, &self))
+		return self.ok ? AUTHTOK_OK : AUTHTOK_ESTORE;
+	if (!settled(sync, ticket)) {
+		sync->busy = true;
+		while (!settled(sync, ticket))
 			sync_all(db);
-	ok = sync->synced >= ticket;
+		wake = pass_on(sync);
+	}
+	self.ok = sync->synced >= ticket;
 	pthread_mutex_unlock(&sync->lock);
-	return ok ? AUTHTOK_OK : AUTHTOK_ESTORE;
+	wake_all(wake);
+	return self.ok ? AUTHTOK_OK : AUTHTOK_ESTORE;
 }

@@ -5,8 +5,8 @@
  * and wakes them when the writer is on its way to the next: unless they are
  * many, for the next one may get the processor too, and they wait while he works.
  * Each operation has a savepoint: one that fails leaves nothing and is nothing
- * to the others. The disk is waited for afterwards, beside the writer:
- * sqlite_sync.c.
+ * to the others. The disk is waited for afterwards, beside the writer, by one of
+ * them for all who need it: sqlite_sync.c.
  */
 #include "store/sqlite_internal.h"
 
@@ -157,9 +157,48 @@ pick_waiting(struct at_sqlite *db, struct at_job *own)
 	return count;
 }
 
+/* Also what changed nothing: what it found may be on its way to the disk. */
+static bool
+needs_disk(const struct at_job *job)
+{
+	return job->durable != NULL && *job->durable && says_done(job->err);
+}
+
+/*
+ * Of those who need the disk the first one waits for it, for the others too: to
+ * be woken costs as much as the work, so each is woken once. The first is told
+ * now whom he waits for, unless he is the caller himself. Returns who is told.
+ */
+static struct at_job *
+part(struct at_job *own)
+{
+	struct at_job *told = NULL, **last_told = &told;
+	struct at_job *first = NULL, **last_with = NULL, *job, *next;
+
+	for (job = own; job != NULL; job = next) {
+		next = job->next;
+		job->next = NULL;
+		if (first != NULL && needs_disk(job)) {
+			*last_with = job;
+			last_with = &job->next;
+			continue;
+		}
+		if (needs_disk(job)) {
+			first = job;
+			last_with = &job->with;
+		}
+		if (job != own) {
+			*last_told = job;
+			last_told = &job->next;
+		}
+	}
+	return told;
+}
+
 static void
 run(struct at_sqlite *db, struct at_job *job)
 {
+	struct at_job *told;
 	struct at_conn *conn = at_pool_get_for(&db->writer, job, db->busy_ms);
 	size_t count;
 
@@ -172,41 +211,51 @@ run(struct at_sqlite *db, struct at_job *job)
 	}
 	count = pick_waiting(db, job);
 	carry_out(db, conn, job);
+	told = part(job);
 	if (count > AT_SQLITE_GROUP_LARGE)
-		at_pool_done(job->next);
+		at_pool_done(told);
 	at_pool_put(&db->writer, conn);
 	if (count <= AT_SQLITE_GROUP_LARGE)
-		at_pool_done(job->next);
+		at_pool_done(told);
 }
 
 static enum authtok_err
-run_and_sync(struct at_sqlite *db, struct at_job *job, const bool *durable)
+run_and_sync(struct at_sqlite *db, struct at_job *own)
 {
-	enum authtok_err err = AUTHTOK_OK;
+	enum authtok_err err;
+	struct at_job *job;
 
-	run(db, job);
-	/* also when it changed nothing: what it found may be on its way */
-	if (*durable && says_done(job->err))
-		err = at_sync_wait(db, job->ticket);
-	return err == AUTHTOK_OK ? job->err : err;
+	run(db, own);
+	if (own->synced || !needs_disk(own))
+		return own->err;
+	err = at_sync_wait(db, own->ticket);
+	for (job = own->with; job != NULL; job = job->next) {
+		job->synced = true;
+		if (err != AUTHTOK_OK)
+			job->err = err;
+	}
+	at_pool_done(own->with);
+	return err == AUTHTOK_OK ? own->err : err;
 }
 
 enum authtok_err
 at_sqlite_write(struct at_sqlite *db, at_op *op, void *arg)
 {
 	static const bool durable = true;
-	struct at_job job = { .op = op, .arg = arg };
+	struct at_job job = { .op = op, .arg = arg, .durable = &durable };
 
-	return run_and_sync(db, &job, &durable);
+	return run_and_sync(db, &job);
 }
 
 enum authtok_err
 at_sqlite_read_and_write(
     struct at_sqlite *db, at_op *op, void *arg, const bool *durable)
 {
-	struct at_job job = { .op = op, .arg = arg, .reads = true };
+	struct at_job job = {
+		.op = op, .arg = arg, .reads = true, .durable = durable
+	};
 
-	return run_and_sync(db, &job, durable);
+	return run_and_sync(db, &job);
 }
 
 enum authtok_err

@@ -1,14 +1,11 @@
 /*
- * What is on the disk when the SQLite backend says so: which operations wait
- * for it, what waits together, who need not wait meanwhile, and what becomes of
- * it all when the disk fails.
+ * What is on the disk when the SQLite backend says so, also when the disk has
+ * failed and the log may have a gap. Who waits for it: test_sqlite_together.c.
  */
-#include "sqlite_util.h"
+#include "sqlite_group.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,25 +14,12 @@
 
 static struct scratch scratch;
 
-static void
-setup(void)
-{
-	scratch_make(&scratch);
-}
-
-static void
-teardown(void)
-{
-	scratch_remove(&scratch);
-}
-
 /* ---- the disk ------------------------------------------------------------- */
 
 /* The store and SQLite call these instead of the C library's: exported. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t change;
-	unsigned log_waits; /* fdatasync of a log */
 	bool fails;
 	bool keeps; /* what is on it of the log, beside the log */
 	bool gap;   /* the log is on it up to a gap, and passes for written */
@@ -86,7 +70,6 @@ fdatasync(int fd)
 
 	if (is_log(fd)) {
 		pthread_mutex_lock(&disk.lock);
-		disk.log_waits++;
 		disk.waiting++;
 		pthread_cond_broadcast(&disk.change);
 		while (disk.stands)
@@ -161,306 +144,18 @@ await_waiting(unsigned number)
 	pthread_mutex_unlock(&disk.lock);
 }
 
-/* ---- who waits ------------------------------------------------------------ */
-
-#define GROUP 8
-#define BAD   3 /* the one that fails when it has written */
-
-/* A user with GROUP sessions, all on the disk. */
-static struct authtok_store *
-open_group(int64_t *ret_id)
+static void
+setup(void)
 {
-	struct authtok_store *store = must_open(scratch.path, 10000);
-	struct authtok_session session;
-	struct authtok_user user;
-	uint32_t i;
-
+	scratch_make(&scratch);
 	disk.keeps = disk.gap = false;
-	make_user(&user, "ann");
-	ck_assert_int_eq(
-	    OP(store, user_create, &user, NULL, ret_id), AUTHTOK_OK);
-	for (i = 0; i < GROUP; i++) {
-		make_session(&session, *ret_id, i);
-		ck_assert_int_eq(
-		    OP(store, session_create, &session, 1, 0, &at_noon),
-		    AUTHTOK_OK);
-	}
-	disk.log_waits = 0;
-	return store;
-}
-
-/* Only what may be forgotten with power skips the wait for the disk. */
-START_TEST(test_who_waits)
-{
-	struct authtok_session session;
-	struct authtok_user user;
-	size_t count;
-	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
-
-	make_session(&session, id, 1);
-#define WAITS(number, op, ...)                                            \
-	do {                                                              \
-		disk.log_waits = 0;                                       \
-		ck_assert_int_eq(OP(store, op, __VA_ARGS__), AUTHTOK_OK); \
-		ck_assert_uint_eq(disk.log_waits, number);                \
-	} while (0)
-	WAITS(0, session_update, &session, 0, 0, false, NULL);
-	WAITS(1, session_update, &session, 0, 0, true, NULL);
-	WAITS(1, session_update, &session, 0, 0, false, &recorded);
-	WAITS(1, audit_append, &recorded);
-	/* the cut itself waits, the rows that go after it do not */
-	WAITS(1, audit_cut, 1, &recorded);
-	WAITS(1, session_revoke, session.sid, &at_noon);
-	/* nothing to do: but what did it may not be on the disk yet */
-	WAITS(1, session_revoke, session.sid, &at_noon);
-	WAITS(1, session_revoke_user, id, NULL, &at_noon, &count);
-	WAITS(1, session_delete, session.sid, 0, 0);
-	/* nor what removed it */
-	disk.log_waits = 0;
-	ck_assert_int_eq(
-	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_EUNKNOWN);
-	ck_assert_uint_eq(disk.log_waits, 1);
-	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
-	WAITS(1, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
-	WAITS(0, purge, UNTIL, 0, 9, &count, &(bool){ false });
-	WAITS(1, user_delete, id, &at_noon);
-#undef WAITS
-	authtok_store_close(store);
-}
-END_TEST
-
-struct member {
-	pthread_t thread;
-	struct authtok_store *store;
-	uint32_t number;
-	enum authtok_err err;
-};
-
-static enum authtok_err
-broken_chain(void *arg, const uint8_t previous[AUTHTOK_MAC_LEN],
-    struct authtok_audit_record *next)
-{
-	(void)arg;
-	(void)previous;
-	(void)next;
-	return AUTHTOK_ECRYPTO;
-}
-
-static void *
-revoke_member(void *arg)
-{
-	struct member *me = arg;
-	struct authtok_session session;
-	struct authtok_act act = recorded;
-
-	if (me->number == BAD)
-		act.chain = broken_chain;
-	make_session(&session, 0, me->number);
-	me->err = OP(me->store, session_revoke, session.sid, &act);
-	return NULL;
-}
-
-static void *
-rotate_member(void *arg)
-{
-	struct member *me = arg;
-	struct authtok_session session;
-
-	make_session(&session, 0, me->number);
-	/* one of them comes too late */
-	session.gen = me->number == BAD ? 7 : 1;
-	me->err = OP(me->store, session_update, &session, session.gen - 1, 0,
-	    false, NULL);
-	return NULL;
 }
 
 static void
-start(struct member *member, struct authtok_store *store, uint32_t number,
-    void *(*body)(void *))
+teardown(void)
 {
-	*member = (struct member){ .store = store, .number = number };
-	ck_assert_int_eq(
-	    pthread_create(&member->thread, NULL, body, member), 0);
+	scratch_remove(&scratch);
 }
-
-/* All members queue up behind the writer, which is ours, then it is free. */
-static void
-run_group(struct authtok_store *store, struct member members[GROUP],
-    void *(*body)(void *))
-{
-	struct at_sqlite *db = store->ctx;
-	void *writer = at_pool_get(&db->writer, 0);
-	struct at_waiter **before;
-	uint32_t i;
-
-	for (i = 0; i < GROUP; i++) {
-		before = db->writer.last;
-		start(&members[i], store, i, body);
-		while (!stands_there(&db->writer, before))
-			sched_yield();
-	}
-	at_pool_put(&db->writer, writer);
-	for (i = 0; i < GROUP; i++)
-		pthread_join(members[i].thread, NULL);
-}
-
-static int
-count_commit(void *arg)
-{
-	++*(int *)arg;
-	return 0;
-}
-
-static int
-refuse_commit(void *arg)
-{
-	++*(int *)arg;
-	return 1;
-}
-
-/*
- * One transaction and one wait for all; who fails leaves nothing, not even a
- * record, and the others' chain has no gap. When the commit fails, all of them
- * hear it.
- */
-START_TEST(test_waiting_together)
-{
-	struct member members[GROUP];
-	int commits = 0;
-	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
-	sqlite3 *db = raw_open(scratch.path);
-	uint32_t i;
-
-	sqlite3_commit_hook(writer_of(store), refuse_commit, &commits);
-	run_group(store, members, revoke_member);
-	ck_assert_int_eq(commits, 1);
-	for (i = 0; i < GROUP; i++)
-		ck_assert_int_eq(members[i].err,
-		    i == BAD ? AUTHTOK_ECRYPTO : AUTHTOK_ESTORE);
-	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), 0);
-	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM revocations"), 0);
-	ck_assert_uint_eq(disk.log_waits, 0);
-	commits = 0;
-	sqlite3_commit_hook(writer_of(store), count_commit, &commits);
-	run_group(store, members, revoke_member);
-	ck_assert_int_eq(commits, 1);
-	ck_assert_uint_eq(disk.log_waits, 1);
-	for (i = 0; i < GROUP; i++)
-		ck_assert_int_eq(
-		    members[i].err, i == BAD ? AUTHTOK_ECRYPTO : AUTHTOK_OK);
-	ck_assert_int_eq(
-	    raw_int(db, "SELECT count(*) FROM sessions WHERE revoked_at <> 0"),
-	    GROUP - 1);
-	/* in the order of the queue, which is that of the sessions */
-	ck_assert_int_eq(raw_int(db,
-			     "SELECT count(*) FROM revocations AS a"
-			     " JOIN revocations AS b ON b.seq > a.seq"
-			     " JOIN sessions AS s ON s.sid = a.sid"
-			     " JOIN sessions AS t ON t.sid = b.sid"
-			     " WHERE s.id < t.id"),
-	    (GROUP - 1) * (GROUP - 2) / 2);
-	ck_assert_int_eq(raw_int(db, "SELECT max(seq) FROM audit"), GROUP - 1);
-	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), GROUP - 1);
-	sqlite3_close(db);
-	authtok_store_close(store);
-}
-END_TEST
-
-static void *
-delete_or_revoke(void *arg)
-{
-	struct member *me = arg;
-
-	if (me->number != 0)
-		return revoke_member(arg);
-	me->err = OP(me->store, user_delete, 1, &at_noon);
-	return NULL;
-}
-
-/* Who comes behind a deletion that fails hears nothing of what it had done. */
-START_TEST(test_failing_together)
-{
-	struct member members[GROUP];
-	int commits = 0;
-	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
-	uint32_t i;
-
-	ck_assert_int_eq(id, 1);
-	sqlite3_commit_hook(writer_of(store), refuse_commit, &commits);
-	run_group(store, members, delete_or_revoke);
-	ck_assert_int_eq(commits, 1);
-	for (i = 0; i < GROUP; i++)
-		ck_assert_int_eq(members[i].err, AUTHTOK_ESTORE);
-	sqlite3_commit_hook(writer_of(store), NULL, NULL);
-	authtok_store_close(store);
-}
-END_TEST
-
-/* Rotations that wait for the writer share a transaction and wait for no disk. */
-START_TEST(test_rotating_together)
-{
-	struct member members[GROUP];
-	int commits = 0;
-	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
-	uint32_t i;
-
-	sqlite3_commit_hook(writer_of(store), refuse_commit, &commits);
-	run_group(store, members, rotate_member);
-	for (i = 0; i < GROUP; i++)
-		ck_assert_int_eq(members[i].err,
-		    i == BAD ? AUTHTOK_ECHANGED : AUTHTOK_ESTORE);
-	sqlite3_commit_hook(writer_of(store), count_commit, &commits);
-	commits = 0;
-	run_group(store, members, rotate_member);
-	ck_assert_int_eq(commits, 1);
-	ck_assert_uint_eq(disk.log_waits, 0);
-	for (i = 0; i < GROUP; i++)
-		ck_assert_int_eq(
-		    members[i].err, i == BAD ? AUTHTOK_ECHANGED : AUTHTOK_OK);
-	authtok_store_close(store);
-}
-END_TEST
-
-/* While one waits for the disk others read and rotate, and see what it did. */
-START_TEST(test_waits_beside_the_writer)
-{
-	struct authtok_session session, found;
-	struct authtok_owner owner;
-	struct member first, second;
-	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
-	struct at_sync *sync = &((struct at_sqlite *)store->ctx)->sync;
-	uint64_t tickets;
-
-	disk_stands(true);
-	start(&first, store, 0, revoke_member);
-	await_waiting(1);
-	make_session(&session, id, 1);
-	session.gen = 1;
-	ck_assert_int_eq(
-	    OP(store, session_update, &session, 0, 0, false, NULL), AUTHTOK_OK);
-	make_session(&session, id, 0);
-	ck_assert_int_eq(
-	    OP(store, session_find, session.sid, &found, &owner), AUTHTOK_OK);
-	ck_assert_int_ne(found.revoked_at, 0);
-	/* that wait began before this act: it is not good for it */
-	tickets = atomic_load(&sync->tickets);
-	start(&second, store, 2, revoke_member);
-	while (atomic_load(&sync->tickets) == tickets)
-		sched_yield();
-	disk_stands(false);
-	pthread_join(first.thread, NULL);
-	pthread_join(second.thread, NULL);
-	ck_assert_int_eq(first.err, AUTHTOK_OK);
-	ck_assert_int_eq(second.err, AUTHTOK_OK);
-	ck_assert_uint_eq(disk.log_waits, 2);
-	authtok_store_close(store);
-}
-END_TEST
 
 /* ---- when the disk fails -------------------------------------------------- */
 
@@ -491,7 +186,7 @@ START_TEST(test_failing_disk)
 {
 	struct authtok_session session;
 	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
+	struct authtok_store *store = open_group(scratch.path, &id);
 	sqlite3 *reader;
 	char why[256];
 	uint32_t i;
@@ -526,7 +221,6 @@ START_TEST(test_failing_disk)
 	ck_assert_int_eq(scratch_size(&scratch, "-wal"), 0);
 	ck_assert_int_eq(revoked_without_log(), 4);
 	/* and all is as before */
-	disk.log_waits = 0;
 	make_session(&session, id, 4);
 	ck_assert_int_eq(
 	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
@@ -552,7 +246,7 @@ START_TEST(test_gap_stays_away)
 {
 	struct authtok_session session;
 	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
+	struct authtok_store *store = open_group(scratch.path, &id);
 	uint32_t i;
 
 	disk.keeps = true;
@@ -607,7 +301,7 @@ START_TEST(test_gap_is_closed_first)
 {
 	struct authtok_user user;
 	int64_t id = 0, other;
-	struct authtok_store *store = open_group(&id);
+	struct authtok_store *store = open_group(scratch.path, &id);
 	char name[32];
 	int i;
 
@@ -651,7 +345,7 @@ START_TEST(test_gap_is_inherited)
 {
 	struct authtok_session session;
 	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
+	struct authtok_store *store = open_group(scratch.path, &id);
 
 	disk.keeps = true;
 	make_session(&session, id, 0);
@@ -683,7 +377,7 @@ START_TEST(test_full_database)
 	struct authtok_session session;
 	char why[256];
 	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
+	struct authtok_store *store = open_group(scratch.path, &id);
 	struct at_checkpointer *c =
 	    &((struct at_sqlite *)store->ctx)->checkpointer;
 
@@ -735,7 +429,7 @@ START_TEST(test_lossy_database_behind_a_gap)
 	struct authtok_session session;
 	char why[256];
 	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
+	struct authtok_store *store = open_group(scratch.path, &id);
 	sqlite3 *reader = raw_open(scratch.path);
 
 	raw_exec(reader, "BEGIN; SELECT * FROM users");
@@ -774,7 +468,7 @@ START_TEST(test_lossy_database)
 	struct authtok_session session;
 	char command[300], why[256];
 	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
+	struct authtok_store *store = open_group(scratch.path, &id);
 	struct at_checkpointer *c =
 	    &((struct at_sqlite *)store->ctx)->checkpointer;
 	sqlite3 *reader, *other;
@@ -826,7 +520,7 @@ START_TEST(test_gap_by_checkpoint)
 {
 	struct authtok_session session;
 	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
+	struct authtok_store *store = open_group(scratch.path, &id);
 	struct at_sqlite *db = store->ctx;
 
 	make_session(&session, id, 0);
@@ -849,15 +543,15 @@ START_TEST(test_gap_during_a_wait)
 {
 	struct member member;
 	int64_t id = 0;
-	struct authtok_store *store = open_group(&id);
+	struct authtok_store *store = open_group(scratch.path, &id);
 	struct at_sqlite *db = store->ctx;
 
 	disk_stands(true);
-	start(&member, store, 0, revoke_member);
+	start_member(&member, store, 0, revoke_member);
 	await_waiting(1);
 	at_sync_break(db);
 	disk_stands(false);
-	pthread_join(member.thread, NULL);
+	join_member(&member);
 	ck_assert_int_eq(member.err, AUTHTOK_OK);
 	ck_assert(!at_sync_broken(db));
 	ck_assert_int_eq(scratch_size(&scratch, "-wal"), 0);
@@ -876,11 +570,6 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, test_who_waits);
-	tcase_add_test(tc, test_waiting_together);
-	tcase_add_test(tc, test_failing_together);
-	tcase_add_test(tc, test_rotating_together);
-	tcase_add_test(tc, test_waits_beside_the_writer);
 	tcase_add_test(tc, test_failing_disk);
 	tcase_add_test(tc, test_gap_stays_away);
 	tcase_add_loop_test(tc, test_gap_is_closed_first, 0, 2);
