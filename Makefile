@@ -267,9 +267,16 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(BENCH_PARTS)) 
 $(BUILD)/tests/bench/bench_pgsql: $(call obj,tests/pgsql_server.c) \
 		$(BUILD)/lib/libauthtok-pgsql.a
 
+# what they preload into authd
+COUNT := $(BUILD)/tests/bench/count.so
+$(COUNT): tests/bench/alloc.c tests/bench/bench.h Makefile
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out $(SAN),$(ALL_CFLAGS)) -Itests -shared -o $@ $<
+
 # so that they keep up with what they measure
 ifeq ($(SAN),)
-tests: $(filter-out %_peers,$(BENCH_BIN))
+tests: $(filter-out %_peers,$(BENCH_BIN)) $(COUNT)
 endif
 
 # Other libraries in C, those that are here; npm puts its own into PEERS_NODE.
@@ -320,9 +327,10 @@ bench: deps
 	$(Q)$(MAKE) --no-print-directory run-bench
 
 .PHONY: run-bench
-run-bench: all $(BENCH_SELECTED)
+run-bench: all $(BENCH_SELECTED) $(COUNT)
 	$(Q)bad=0; for b in $(BENCH_SELECTED); do \
 		AUTHD_BIN=$(abspath $(BUILD)/bin/authd) \
+		BENCH_COUNT_SO=$(abspath $(COUNT)) \
 		PEERS_NODE=$(abspath $(PEERS_NODE)) $$b $(if $(JSON),--json) \
 			|| bad=1; done; exit $$bad
 

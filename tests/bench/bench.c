@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -53,14 +53,8 @@ bench_now_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-uint64_t
-bench_cpu_ns(void)
-{
-	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-static int
-open_counter(void)
+int
+bench_instructions_open(pid_t pid)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_HARDWARE,
 		.size = sizeof(attr),
@@ -69,18 +63,46 @@ open_counter(void)
 		.exclude_kernel = 1,
 		.exclude_hv = 1 };
 
-	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+	return (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1, 0);
 }
 
-static uint64_t
-instructions(void)
+int64_t
+bench_instructions(int counter)
 {
-	uint64_t count = 0;
+	int64_t count;
 
-	if (bench.counter < 0 ||
-	    read(bench.counter, &count, sizeof(count)) != sizeof(count))
-		return 0;
+	if (counter < 0 ||
+	    read(counter, &count, sizeof(count)) != sizeof(count))
+		return -1;
 	return count;
+}
+
+struct bench_usage
+bench_usage(void)
+{
+	struct bench_usage usage;
+
+	bench_counts_read(NULL, &usage.mallocs, &usage.crypto_mallocs);
+	usage.instructions = bench_instructions(bench.counter);
+	usage.wall = (int64_t)bench_now_ns();
+	usage.cpu = (int64_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	return usage;
+}
+
+struct bench_usage
+bench_usage_children(void)
+{
+	struct bench_usage usage = { .wall = (int64_t)bench_now_ns(),
+		.instructions = -1,
+		.mallocs = -1,
+		.crypto_mallocs = -1 };
+	struct rusage r;
+
+	bench_check(getrusage(RUSAGE_CHILDREN, &r) == 0);
+	usage.cpu =
+	    (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * INT64_C(1000000000) +
+	    (r.ru_utime.tv_usec + r.ru_stime.tv_usec) * INT64_C(1000);
+	return usage;
 }
 
 /* ---- statistics ---------------------------------------------------------- */
@@ -135,13 +157,15 @@ bench_ratio_of(const double *a, const double *b, size_t count)
 struct bench_ratio
 bench_ratio_cpu(const struct bench_figure *a, const struct bench_figure *b)
 {
-	return bench_ratio_of(a->round_cpu, b->round_cpu, BENCH_ROUNDS);
+	bench_check(a->turns == b->turns);
+	return bench_ratio_of(a->turn_cpu, b->turn_cpu, a->turns);
 }
 
 struct bench_ratio
 bench_ratio_wall(const struct bench_figure *a, const struct bench_figure *b)
 {
-	return bench_ratio_of(a->round_wall, b->round_wall, BENCH_ROUNDS);
+	bench_check(a->turns == b->turns);
+	return bench_ratio_of(a->turn_wall, b->turn_wall, a->turns);
 }
 
 /* ---- turns --------------------------------------------------------------- */
@@ -180,23 +204,46 @@ calibrate(const struct bench_subject *subject, unsigned slice_ms)
 	return count > 0 ? count : 1;
 }
 
+/* Of one operation. What is not counted stays less than 0. */
+static double
+of_one(int64_t before, int64_t after, size_t count)
+{
+	if (before < 0 || after < 0)
+		return -1;
+	return (double)(after - before) / (double)count;
+}
+
+void
+bench_turn(struct bench_figure *figure, const struct bench_usage *before,
+    const struct bench_usage *after, size_t count)
+{
+	struct bench_figure *f = figure;
+	size_t i = f->turns++;
+
+	bench_check(i < BENCH_ROUNDS && count > 0);
+	f->turn_cpu[i] = of_one(before->cpu, after->cpu, count);
+	f->turn_wall[i] = of_one(before->wall, after->wall, count);
+	f->turn_instructions[i] =
+	    of_one(before->instructions, after->instructions, count);
+	f->turn_mallocs[i] = of_one(before->mallocs, after->mallocs, count);
+	f->turn_crypto_mallocs[i] =
+	    of_one(before->crypto_mallocs, after->crypto_mallocs, count);
+	f->cpu = bench_median(f->turn_cpu, f->turns);
+	f->wall = bench_median(f->turn_wall, f->turns);
+	f->instructions = bench_median(f->turn_instructions, f->turns);
+	f->mallocs = bench_median(f->turn_mallocs, f->turns);
+	f->crypto_mallocs = bench_median(f->turn_crypto_mallocs, f->turns);
+}
+
 static void
-turn(const struct bench_subject *subject, size_t count, size_t round,
+turn(const struct bench_subject *subject, size_t count,
     struct bench_figure *figure)
 {
-	uint64_t cpu = bench_cpu_ns();
-	uint64_t wall = bench_now_ns(), count0 = instructions();
-	uint64_t mallocs = bench_mallocs(), crypto = bench_crypto_mallocs();
-	double n = (double)count;
+	struct bench_usage before = bench_usage(), after;
 
 	subject->run(subject->arg, count);
-	mallocs = bench_mallocs() - mallocs;
-	crypto = bench_crypto_mallocs() - crypto;
-	figure->instructions = (double)(instructions() - count0) / n;
-	figure->round_wall[round] = (double)(bench_now_ns() - wall) / n;
-	figure->round_cpu[round] = (double)(bench_cpu_ns() - cpu) / n;
-	figure->mallocs = (double)(mallocs - crypto) / n;
-	figure->crypto_mallocs = (double)crypto / n;
+	after = bench_usage();
+	bench_turn(figure, &before, &after, count);
 }
 
 void
@@ -206,19 +253,12 @@ bench_measure(const struct bench_subject *subjects, size_t count,
 	size_t *counts = malloc(count * sizeof(*counts));
 
 	bench_check(counts != NULL);
+	memset(ret_figures, 0, count * sizeof(*ret_figures));
 	for (size_t i = 0; i < count; i++)
 		counts[i] = calibrate(&subjects[i], slice_ms);
 	for (size_t round = 0; round < BENCH_ROUNDS; round++)
 		for (size_t i = 0; i < count; i++)
-			turn(&subjects[i], counts[i], round, &ret_figures[i]);
-	for (size_t i = 0; i < count; i++) {
-		struct bench_figure *f = &ret_figures[i];
-
-		f->cpu = bench_median(f->round_cpu, BENCH_ROUNDS);
-		f->wall = bench_median(f->round_wall, BENCH_ROUNDS);
-		if (bench.counter < 0)
-			f->instructions = -1;
-	}
+			turn(&subjects[i], counts[i], &ret_figures[i]);
 	free(counts);
 }
 
@@ -236,7 +276,7 @@ bench_begin(const char *name, int argc, char **argv)
 			bench_die("usage: %s [--json] [--only=PART]", name);
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	bench.counter = open_counter();
+	bench.counter = bench_instructions_open(0);
 	bench_say("== %s, medians of turns, on %ld processors%s", name,
 	    sysconf(_SC_NPROCESSORS_ONLN),
 	    bench.counter < 0 ? " that count no instructions here" : "");
@@ -285,11 +325,21 @@ judge(const struct bench_row *row)
 	return row->aim > 0 && met(row, row->aim) ? "aim" : "must";
 }
 
+/* The members of a figure, each with this in front of its name. */
+static void
+detail_json(const char *of, const struct bench_figure *d)
+{
+	if (d != NULL)
+		printf(",\"%scpu_ns\":%.6g,\"%swall_ns\":%.6g,"
+		       "\"%sinstructions\":%.6g,\"%smallocs\":%.6g,"
+		       "\"%scrypto_mallocs\":%.6g",
+		    of, d->cpu, of, d->wall, of, d->instructions, of,
+		    d->mallocs, of, d->crypto_mallocs);
+}
+
 static void
 row_json(const struct bench_row *row, const char *verdict)
 {
-	const struct bench_figure *d = row->detail;
-
 	printf("{\"bench\":\"%s\",\"what\":\"%s\",\"figure\":%.6g,"
 	       "\"unit\":\"%s\",\"floor_name\":\"%s\",\"floor\":%.6g,"
 	       "\"ratio\":%.4f,\"spread\":%.4f,\"must\":%.3g,\"aim\":%.3g,"
@@ -299,11 +349,8 @@ row_json(const struct bench_row *row, const char *verdict)
 	    row->floor_name != NULL ? row->floor_name : "", row->floor,
 	    row->ratio, row->spread, row->must, row->aim,
 	    row->at_least ? "true" : "false", verdict);
-	if (d != NULL)
-		printf(",\"cpu_ns\":%.6g,\"wall_ns\":%.6g,\"instructions\":%.6g"
-		       ",\"mallocs\":%.4g,\"crypto_mallocs\":%.4g",
-		    d->cpu, d->wall, d->instructions, d->mallocs,
-		    d->crypto_mallocs);
+	detail_json("", row->detail);
+	detail_json("floor_", row->floor_detail);
 	printf("}\n");
 }
 
@@ -311,13 +358,29 @@ row_json(const struct bench_row *row, const char *verdict)
 static const char *
 number(double value, char *buf, size_t size)
 {
-	if (value == 0)
+	if (value == 0 || value == -1) /* not known, or not counted */
 		snprintf(buf, size, "-");
 	else if (value >= 100000)
 		snprintf(buf, size, "%.4g", value);
 	else
 		snprintf(
 		    buf, size, "%.*f", value < 10 ? 2 : value < 1000, value);
+	return buf;
+}
+
+/* With OpenSSL's beside them. */
+static const char *
+allocations(const struct bench_figure *d, char *buf, size_t size)
+{
+	const double n[2] = { d->mallocs, d->crypto_mallocs };
+	char text[2][12];
+
+	if (n[0] < 0)
+		return "-";
+	for (size_t i = 0; i < 2; i++)
+		snprintf(text[i], sizeof(text[i]),
+		    n[i] < 1000 ? "%.3g" : "%.0f", n[i]);
+	snprintf(buf, size, "%s+%s", text[0], text[1]);
 	return buf;
 }
 
@@ -328,21 +391,22 @@ row_text(const struct bench_row *row, const char *verdict)
 	char a[5][24];
 
 	if (!bench.head)
-		printf("%-46s %9s %-5s %9s %6s %6s %6s %-6s %9s %9s %6s\n", "",
-		    "ours", "unit", "floor", "ratio", "must", "aim", "",
-		    "wall ns", "instr.", "malloc");
+		printf("%-46s %9s %-5s %9s %6s %6s %6s %-6s %9s %9s %9s %10s"
+		       " %10s\n",
+		    "", "ours", "unit", "floor", "ratio", "must", "aim", "",
+		    "cpu ns", "wall ns", "instr.", "malloc+ssl", "floor's");
 	bench.head = true;
 	printf("%-46s %9s %-5s %9s %6s %6s %6s %-6s", row->what,
 	    number(row->figure, a[0], 24), row->unit != NULL ? row->unit : "",
 	    number(row->floor, a[1], 24), number(row->ratio, a[2], 24),
 	    number(row->must, a[3], 24), number(row->aim, a[4], 24), verdict);
-	if (d != NULL) {
-		printf(" %9s", number(d->wall, a[0], 24));
-		printf(" %9s",
-		    d->instructions < 0 ? "-"
-					: number(d->instructions, a[1], 24));
-		printf(" %.3g+%.3g", d->mallocs, d->crypto_mallocs);
-	}
+	if (d != NULL)
+		printf(" %9s %9s %9s %10s", number(d->cpu, a[0], 24),
+		    number(d->wall, a[1], 24),
+		    number(d->instructions, a[2], 24),
+		    allocations(d, a[3], 24));
+	if (row->floor_detail != NULL)
+		printf(" %10s", allocations(row->floor_detail, a[4], 24));
 	putchar('\n');
 }
 
@@ -372,7 +436,8 @@ bench_row_cpu(const char *what, const struct bench_figure *a,
 		.spread = r.spread,
 		.must = must,
 		.aim = aim,
-		.detail = a };
+		.detail = a,
+		.floor_detail = b };
 
 	bench_row(&row);
 }

@@ -92,7 +92,7 @@ struct asker {
 	struct load_server *server;
 	struct tokens *tokens;
 	const char *path;
-	double cpu[TURNS], wall[TURNS];
+	struct bench_figure figure;
 	double *latency;
 };
 
@@ -148,23 +148,23 @@ asker_open(struct asker *asker)
 }
 
 static void
-asker_turn(struct asker *asker, size_t turn)
+asker_turn(struct asker *asker)
 {
-	uint64_t cpu = load_cpu_ns(asker->server), wall = bench_now_ns();
+	struct bench_usage before = load_usage(asker->server), after;
 
 	load_run(&asker->load, TURN);
-	asker->wall[turn] = (double)(bench_now_ns() - wall) / TURN;
-	asker->cpu[turn] = (double)(load_cpu_ns(asker->server) - cpu) / TURN;
+	after = load_usage(asker->server);
+	bench_turn(&asker->figure, &before, &after, TURN);
 }
 
 static void
-told(const char *what, double ours, const char *unit, double base)
+told(const char *what, double ours, double base)
 {
 	bench_row(&(struct bench_row){ .what = what,
-	    .figure = ours,
-	    .unit = unit,
+	    .figure = ours / 1e3,
+	    .unit = "us",
 	    .floor_name = "F3",
-	    .floor = base,
+	    .floor = base / 1e3,
 	    .ratio = ours / base });
 }
 
@@ -172,26 +172,21 @@ static void
 asker_rows(const struct asker *ours, const struct asker *base, const char *what,
     double must, double aim)
 {
-	struct bench_ratio r = bench_ratio_of(ours->cpu, base->cpu, TURNS);
+	const double *a = ours->latency, *b = base->latency;
 	size_t n = ours->load.latencies;
-	char name[96];
 
-	bench_row(&(struct bench_row){ .what = what,
-	    .figure = bench_median(ours->cpu, TURNS),
-	    .unit = "ns",
+	bench_row_cpu(what, &ours->figure, "F3", &base->figure, must, aim);
+	bench_row(&(struct bench_row){ .what = "  requests a second",
+	    .figure = 1e9 / ours->figure.wall,
+	    .unit = "1/s",
 	    .floor_name = "F3",
-	    .floor = bench_median(base->cpu, TURNS),
-	    .ratio = r.ratio,
-	    .spread = r.spread,
-	    .must = must,
-	    .aim = aim });
-	snprintf(name, sizeof(name), "  requests a second");
-	told(name, 1e9 / bench_median(ours->wall, TURNS), "1/s",
-	    1e9 / bench_median(base->wall, TURNS));
-	told("  wall, median", bench_median(ours->latency, n) / 1e3, "us",
-	    bench_median(base->latency, base->load.latencies) / 1e3);
-	told("  wall, p99", bench_quantile(ours->latency, n, 0.99) / 1e3, "us",
-	    bench_quantile(base->latency, base->load.latencies, 0.99) / 1e3);
+	    .floor = 1e9 / base->figure.wall,
+	    .ratio = base->figure.wall / ours->figure.wall,
+	    .detail = &ours->figure,
+	    .floor_detail = &base->figure });
+	told("  wall, median", bench_median(a, n), bench_median(b, n));
+	told("  wall, p99", bench_quantile(a, n, 0.99),
+	    bench_quantile(b, n, 0.99));
 }
 
 static void
@@ -200,11 +195,13 @@ compare(struct asker *ours, struct asker *base, const char *what, double must,
 {
 	if (!bench_wanted(what))
 		return;
+	memset(&base->figure, 0, sizeof(base->figure));
+	memset(&ours->figure, 0, sizeof(ours->figure));
 	asker_open(base);
 	asker_open(ours);
 	for (size_t turn = 0; turn < TURNS; turn++) {
-		asker_turn(base, turn);
-		asker_turn(ours, turn);
+		asker_turn(base);
+		asker_turn(ours);
 	}
 	asker_rows(ours, base, what, must, aim);
 	load_close(&base->load);
@@ -272,7 +269,8 @@ bench_all(struct load_server *ours, struct load_server *bare)
 int
 main(int argc, char **argv)
 {
-	struct load_server ours, bare;
+	struct load_server ours = { .counted = true };
+	struct load_server bare = { .counted = true };
 
 	bench_begin("http", argc, argv);
 	load_fork(&bare, floor_serve);

@@ -191,16 +191,15 @@ refresh(void *arg)
 	return NULL;
 }
 
-/* Refreshes a second. */
-static double
-ours(struct caller *callers, size_t count, double *ret_cpu)
+static void
+ours(struct caller *callers, size_t count, struct bench_figure *figure)
 {
+	struct bench_usage before, after;
 	pthread_barrier_t start;
-	uint64_t took, cpu = bench_cpu_ns();
 	size_t done = 0;
 
 	pthread_barrier_init(&start, NULL, (unsigned)count);
-	took = bench_now_ns();
+	before = bench_usage();
 	for (size_t i = 0; i < count; i++) {
 		callers[i].start = &start;
 		bench_check(pthread_create(&callers[i].thread, NULL, refresh,
@@ -210,10 +209,9 @@ ours(struct caller *callers, size_t count, double *ret_cpu)
 		pthread_join(callers[i].thread, NULL);
 		done += callers[i].done;
 	}
-	took = bench_now_ns() - took;
-	*ret_cpu = (double)(bench_cpu_ns() - cpu) / (double)done;
+	after = bench_usage();
+	bench_turn(figure, &before, &after, done);
 	pthread_barrier_destroy(&start);
-	return (double)done * 1e9 / (double)took;
 }
 
 /* A rotation that waits for the disk, as no refresh asks for. */
@@ -245,10 +243,13 @@ write_script(char *path, size_t size)
 	bench_check(fclose(file) == 0);
 }
 
-static double
-floor_rate(const char *path, size_t count, bool wait)
+/* The time that it tells leaves out how it connects. */
+static void
+bare(const char *path, size_t count, bool wait, struct bench_figure *figure)
 {
+	struct bench_usage before = bench_usage_children(), after;
 	char command[640], line[256];
+	size_t done = 0;
 	double rate = 0;
 	FILE *out;
 
@@ -259,53 +260,61 @@ floor_rate(const char *path, size_t count, bool wait)
 	    server.conninfo, wait ? "on" : "off");
 	out = popen(command, "r");
 	bench_check(out != NULL);
-	while (fgets(line, sizeof(line), out) != NULL)
+	while (fgets(line, sizeof(line), out) != NULL) {
 		(void)sscanf(line, "tps = %lf", &rate);
-	bench_check(pclose(out) == 0 && rate > 0);
-	return rate;
+		(void)sscanf(line,
+		    "number of transactions actually processed: %zu", &done);
+	}
+	bench_check(pclose(out) == 0 && rate > 0 && done > 0);
+	after = bench_usage_children();
+	after.wall = before.wall + (int64_t)((double)done * 1e9 / rate);
+	bench_turn(figure, &before, &after, done);
 }
 
 /* ---- rows ---------------------------------------------------------------- */
 
-struct rates {
-	double ours[ROUNDS], floor[ROUNDS];
-	double cpu[ROUNDS]; /* ns of each of ours, in this process */
+struct figures {
+	struct bench_figure ours, floor; /* of this process, and of pgbench */
 };
 
 static void
 measure(struct caller *callers, size_t count, const char *path, bool wait,
-    struct rates *rates)
+    struct figures *figures)
 {
+	memset(figures, 0, sizeof(*figures));
 	world.store->ops = wait ? &waiting : &ops;
 	for (size_t i = 0; i < ROUNDS; i++) {
-		rates->floor[i] = floor_rate(path, count, wait);
-		rates->ours[i] = ours(callers, count, &rates->cpu[i]);
+		bare(path, count, wait, &figures->floor);
+		ours(callers, count, &figures->ours);
 	}
 }
 
 static void
-row(const char *what, const double *a, const char *floor_name, const double *b,
-    bool target)
+row(const char *what, const struct bench_figure *a, const char *floor_name,
+    const struct bench_figure *b, bool target)
 {
-	struct bench_ratio r = bench_ratio_of(a, b, ROUNDS);
+	struct bench_ratio r = bench_ratio_wall(b, a);
 
 	bench_row(&(struct bench_row){ .what = what,
-	    .figure = bench_median(a, ROUNDS),
+	    .figure = 1e9 / a->wall,
 	    .unit = "1/s",
 	    .floor_name = floor_name,
-	    .floor = bench_median(b, ROUNDS),
+	    .floor = 1e9 / b->wall,
 	    .ratio = r.ratio,
 	    .spread = r.spread,
 	    .must = target ? 0.85 : 0,
 	    .aim = target ? 1.0 : 0,
-	    .at_least = true });
+	    .at_least = true,
+	    .detail = a,
+	    .floor_detail = b });
 }
 
 static void
 refreshes(void)
 {
 	struct caller callers[CALLERS];
-	struct rates waits, runs, one;
+	struct figures waits, runs, one;
+	struct bench_figure warm = { 0 };
 	char path[200];
 
 	open_world();
@@ -313,21 +322,20 @@ refreshes(void)
 	waiting.session_update = update_and_wait;
 	for (size_t i = 0; i < CALLERS; i++)
 		callers[i].at = i;
-	(void)ours(callers, CALLERS, waits.cpu); /* connections, caches */
+	ours(callers, CALLERS, &warm); /* connections, caches */
 	write_script(path, sizeof(path));
 	measure(callers, CALLERS, path, true, &waits);
 	measure(callers, CALLERS, path, false, &runs);
 	measure(callers, 1, path, false, &one);
-	row("refresh that waits for the disk, 32 callers", waits.ours, "F5",
-	    waits.floor, true);
-	row("refresh, 32 callers", runs.ours, "F5 that does not wait",
-	    runs.floor, true);
-	row("refresh, 32 callers", runs.ours, "F5", waits.floor, false);
-	bench_row(&(struct bench_row){ .what = "  CPU time of each, client",
-	    .figure = bench_median(runs.cpu, ROUNDS),
-	    .unit = "ns" });
-	row("refresh, one caller", one.ours, "one client, not waiting",
-	    one.floor, false);
+	row("refresh that waits for the disk, 32 callers", &waits.ours, "F5",
+	    &waits.floor, true);
+	row("refresh, 32 callers", &runs.ours, "F5 that does not wait",
+	    &runs.floor, true);
+	bench_row_cpu("  CPU time of each, client", &runs.ours, "pgbench",
+	    &runs.floor, 0, 0);
+	row("refresh, 32 callers", &runs.ours, "F5", &waits.floor, false);
+	row("refresh, one caller", &one.ours, "one client, not waiting",
+	    &one.floor, false);
 	bench_row(&(struct bench_row){ .what = "per session",
 	    .figure = session_bytes(),
 	    .unit = "bytes" });

@@ -45,18 +45,13 @@ hash_run(void *arg)
 	return NULL;
 }
 
-/* What one of TURN took, ns: by the clock, and of processors. */
-struct cost {
-	double wall, cpu;
-};
-
-/* Hashes, on all processors. */
-static struct cost
-bare_hashes(void)
+/* TURN hashes, on all processors. */
+static void
+bare_hashes(struct bench_figure *figure)
 {
 	long count = sysconf(_SC_NPROCESSORS_ONLN);
+	struct bench_usage before = bench_usage(), after;
 	pthread_t threads[256];
-	uint64_t began = bench_now_ns(), cpu = bench_cpu_ns();
 
 	bench_check(count >= 1 && count <= 256);
 	atomic_store(&left_to_hash, TURN);
@@ -65,8 +60,8 @@ bare_hashes(void)
 		    pthread_create(&threads[i], NULL, hash_run, NULL) == 0);
 	for (long i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
-	return (struct cost){ (double)(bench_now_ns() - began) / TURN,
-		(double)(bench_cpu_ns() - cpu) / TURN };
+	after = bench_usage();
+	bench_turn(figure, &before, &after, TURN);
 }
 
 static int
@@ -141,9 +136,9 @@ bench_rate(const struct load_server *server)
 	struct load load = {
 		.port = server->port, .count = CLIENTS, .next = next_signin
 	};
-	double ours[TURNS], bare[TURNS], warm;
-	double ours_cpu[TURNS], bare_cpu[TURNS];
+	struct bench_figure ours = { 0 }, bare = { 0 };
 	struct bench_ratio r;
+	double warm;
 
 	/* until each of the few threads has touched its stack and its share of
 	 * the heap */
@@ -155,34 +150,34 @@ bench_rate(const struct load_server *server)
 	load_open(&load);
 	warm = load_memory_kib(server, "VmRSS:") / 1024;
 	for (int i = 0; i < TURNS; i++) {
-		struct cost one = bare_hashes();
-		uint64_t began = bench_now_ns(), cpu = load_cpu_ns(server);
+		struct bench_usage before, after;
 
+		bare_hashes(&bare);
+		before = load_usage(server);
 		load_run(&load, TURN);
-		ours[i] = (double)(bench_now_ns() - began) / TURN;
-		ours_cpu[i] = (double)(load_cpu_ns(server) - cpu) / TURN;
-		bare[i] = one.wall;
-		bare_cpu[i] = one.cpu;
+		after = load_usage(server);
+		bench_turn(&ours, &before, &after, TURN);
 	}
 	load_close(&load);
-	r = bench_ratio_of(bare, ours, TURNS);
+	r = bench_ratio_wall(&bare, &ours);
 	bench_row(&(struct bench_row){ .what = "sign-ins",
-	    .figure = 1e9 / bench_median(ours, TURNS),
+	    .figure = 1e9 / ours.wall,
 	    .unit = "1/s",
 	    .floor_name = "F4",
-	    .floor = 1e9 / bench_median(bare, TURNS),
+	    .floor = 1e9 / bare.wall,
 	    .ratio = r.ratio,
 	    .spread = r.spread,
 	    .must = 0.95,
 	    .aim = 0.99,
-	    .at_least = true });
-	r = bench_ratio_of(ours_cpu, bare_cpu, TURNS);
+	    .at_least = true,
+	    .detail = &ours,
+	    .floor_detail = &bare });
 	bench_row(&(struct bench_row){ .what = "  CPU time of each",
-	    .figure = bench_median(ours_cpu, TURNS) / 1e6,
+	    .figure = ours.cpu / 1e6,
 	    .unit = "ms",
 	    .floor_name = "F4",
-	    .floor = bench_median(bare_cpu, TURNS) / 1e6,
-	    .ratio = r.ratio });
+	    .floor = bare.cpu / 1e6,
+	    .ratio = bench_ratio_cpu(&ours, &bare).ratio });
 	bench_row(&(struct bench_row){ .what = "resident, after more storms",
 	    .figure = load_memory_kib(server, "VmRSS:") / 1024,
 	    .unit = "MiB",
@@ -314,7 +309,7 @@ struct asked {
 static void
 bench_storm(const struct load_server *server, char *refresh, char *access)
 {
-	struct load_server bare;
+	struct load_server bare = { 0 };
 	struct asked asked[] = {
 		{ .paced = { .port = server->port, .refresh = refresh } },
 		{ .paced = { .port = server->port, .access = access } },
@@ -376,7 +371,7 @@ int
 main(int argc, char **argv)
 {
 	char refresh[TOKEN_MAX], access[TOKEN_MAX];
-	struct load_server server;
+	struct load_server counted = { .counted = true }, server = { 0 };
 
 	bench_begin("signin", argc, argv);
 	bench_check(sodium_init() >= 0);
@@ -384,10 +379,10 @@ main(int argc, char **argv)
 	    crypto_pwhash_str_alg(hash, PASSWORD, strlen(PASSWORD), 2,
 		(size_t)19456 * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0);
 	if (bench_wanted("rate")) {
-		begin(&server, "\"maxSessionsPerUser\": 0, \"threads\": 28",
+		begin(&counted, "\"maxSessionsPerUser\": 0, \"threads\": 28",
 		    refresh, access);
-		bench_rate(&server);
-		end(&server);
+		bench_rate(&counted);
+		end(&counted);
 	}
 	if (bench_wanted("storm")) {
 		begin(&server, "\"maxSessionsPerUser\": 0", refresh, access);

@@ -103,7 +103,8 @@ row_rate(const char *what, const struct bench_figure *ours,
 		.must = must,
 		.aim = aim,
 		.at_least = true,
-		.detail = ours };
+		.detail = ours,
+		.floor_detail = floor };
 
 	bench_row(&row);
 }
@@ -278,7 +279,7 @@ fairness(struct world *world)
 	struct caller *callers = calloc(CALLERS, sizeof(*callers));
 	double *all = malloc(CALLERS * ROOM * sizeof(*all));
 	double slowest[ROUNDS], median[ROUNDS], p99[ROUNDS], rate[ROUNDS];
-	double cpu[ROUNDS];
+	struct bench_figure figure = { 0 };
 	struct bench_ratio r;
 
 	bench_check(callers != NULL && all != NULL);
@@ -288,12 +289,12 @@ fairness(struct world *world)
 		bench_check(callers[i].took != NULL);
 	}
 	for (size_t round = 0; round < ROUNDS; round++) {
-		uint64_t began = bench_cpu_ns();
+		struct bench_usage before = bench_usage(), after;
 		size_t n = 0;
 
 		run_callers(
 		    callers, CALLERS, refresh_caller, world, 1000000000);
-		began = bench_cpu_ns() - began;
+		after = bench_usage();
 		for (size_t i = 0; i < CALLERS; i++) {
 			memcpy(all + n, callers[i].took,
 			    callers[i].done * sizeof(*all));
@@ -303,7 +304,7 @@ fairness(struct world *world)
 		median[round] = bench_median(all, n);
 		p99[round] = bench_quantile(all, n, 0.99);
 		rate[round] = (double)n;
-		cpu[round] = (double)began / (double)n;
+		bench_turn(&figure, &before, &after, n);
 	}
 	r = bench_ratio_of(slowest, median, ROUNDS);
 	bench_row(&(struct bench_row){
@@ -317,9 +318,10 @@ fairness(struct world *world)
 	    .must = 10,
 	    .aim = 4 });
 	row_bound("p99 of 64 callers", bench_median(p99, ROUNDS), "ms", 0, 0);
-	row_bound(
-	    "refreshes of 64 callers", bench_median(rate, ROUNDS), "1/s", 0, 0);
-	row_bound("  CPU time of each", bench_median(cpu, ROUNDS), "ns", 0, 0);
+	bench_row(&(struct bench_row){ .what = "refreshes of 64 callers",
+	    .figure = bench_median(rate, ROUNDS),
+	    .unit = "1/s",
+	    .detail = &figure });
 	for (size_t i = 0; i < CALLERS; i++)
 		free(callers[i].took);
 	free(callers);
@@ -349,50 +351,45 @@ open_caller(void *arg)
 	return NULL;
 }
 
-static double
-open_rate(
-    struct world *world, struct caller *callers, size_t count, double *ret_cpu)
+static void
+open_turn(struct world *world, struct caller *callers, size_t count,
+    struct bench_figure *figure)
 {
-	uint64_t took = bench_now_ns(), cpu = bench_cpu_ns();
+	struct bench_usage before = bench_usage(), after;
 	size_t done = 0;
 
 	run_callers(callers, count, open_caller, world, 500000000);
-	took = bench_now_ns() - took;
-	cpu = bench_cpu_ns() - cpu;
+	after = bench_usage();
 	for (size_t i = 0; i < count; i++)
 		done += callers[i].done;
-	*ret_cpu = (double)cpu / (double)done;
-	return (double)done * 1e9 / (double)took;
+	bench_turn(figure, &before, &after, done);
 }
 
 static void
 together(struct world *world)
 {
 	struct caller callers[16] = { 0 };
-	double many[ROUNDS], one[ROUNDS], many_cpu[ROUNDS], one_cpu[ROUNDS];
+	struct bench_figure many = { 0 }, one = { 0 };
 	struct bench_ratio r;
 
 	for (size_t round = 0; round < ROUNDS; round++) {
-		one[round] = open_rate(world, callers, 1, &one_cpu[round]);
-		many[round] = open_rate(world, callers, 16, &many_cpu[round]);
+		open_turn(world, callers, 1, &one);
+		open_turn(world, callers, 16, &many);
 	}
-	r = bench_ratio_of(many, one, ROUNDS);
+	r = bench_ratio_wall(&one, &many);
 	bench_row(&(struct bench_row){ .what = "durable, 16 callers",
-	    .figure = bench_median(many, ROUNDS),
+	    .figure = 1e9 / many.wall,
 	    .unit = "1/s",
 	    .floor_name = "one caller",
-	    .floor = bench_median(one, ROUNDS),
+	    .floor = 1e9 / one.wall,
 	    .ratio = r.ratio,
 	    .spread = r.spread,
 	    .must = 3,
 	    .aim = 4,
-	    .at_least = true });
-	bench_row(&(struct bench_row){ .what = "  CPU time of each",
-	    .figure = bench_median(many_cpu, ROUNDS),
-	    .unit = "ns",
-	    .floor_name = "one caller",
-	    .floor = bench_median(one_cpu, ROUNDS),
-	    .ratio = bench_ratio_of(many_cpu, one_cpu, ROUNDS).ratio });
+	    .at_least = true,
+	    .detail = &many,
+	    .floor_detail = &one });
+	bench_row_cpu("  CPU time of each", &many, "one caller", &one, 0, 0);
 }
 
 int

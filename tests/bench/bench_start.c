@@ -5,7 +5,6 @@
  * nothing, and a bare server of the same library.
  */
 #include <civetweb.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -23,10 +22,10 @@
 #define ASK      "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 /* ---- the floors ---------------------------------------------------------- */
-static double
-start_true(void)
+static void
+start_true(struct bench_figure *figure)
 {
-	uint64_t began = bench_now_ns();
+	struct bench_usage before = bench_usage_children(), after;
 	pid_t pid = fork();
 
 	bench_check(pid >= 0);
@@ -34,8 +33,34 @@ start_true(void)
 		execl("/bin/true", "true", (char *)NULL);
 		_exit(127);
 	}
-	waitpid(pid, NULL, 0);
-	return (double)(bench_now_ns() - began) / 1e6;
+	bench_check(waitpid(pid, NULL, 0) == pid);
+	after = bench_usage_children();
+	bench_turn(figure, &before, &after, 1);
+}
+
+/* A turn that is a start, of a server that was not there before, until it has
+ * answered. */
+static void
+first_answer(const struct load_server *server, uint64_t began,
+    struct bench_figure *figure)
+{
+	const struct bench_usage before = { .wall = (int64_t)began };
+	struct bench_usage after;
+	char answer[512];
+
+	bench_check(load_one(server->port, ASK, answer, sizeof(answer)) == 200);
+	after = load_usage(server);
+	bench_turn(figure, &before, &after, 1);
+}
+
+/* The starts of figure were not counted, which takes time and memory; another
+ * one was. */
+static void
+take_counts(struct bench_figure *figure, const struct bench_figure *counted)
+{
+	figure->instructions = counted->instructions;
+	figure->mallocs = counted->mallocs;
+	figure->crypto_mallocs = counted->crypto_mallocs;
 }
 
 static int
@@ -69,82 +94,77 @@ serve_bare(int port_fd)
 		pause();
 }
 
-static double
-start_bare(void)
+static void
+start_bare(bool counted, struct bench_figure *figure)
 {
-	struct load_server server;
+	struct load_server server = { .counted = counted };
 	uint64_t began = bench_now_ns();
-	char answer[512];
-	double ms;
 
 	load_fork(&server, serve_bare);
-	bench_check(load_one(server.port, ASK, answer, sizeof(answer)) == 200);
-	ms = (double)(bench_now_ns() - began) / 1e6;
+	first_answer(&server, began, figure);
 	load_end(&server, SIGKILL);
-	return ms;
 }
 
 /* ---- authd --------------------------------------------------------------- */
-static double
-start_again(struct load_server *server)
+static void
+start_again(
+    struct load_server *server, bool counted, struct bench_figure *figure)
 {
 	uint64_t began = bench_now_ns();
-	char answer[512];
-	double ms;
 
+	server->counted = counted;
 	load_authd_again(server);
-	bench_check(load_one(server->port, ASK, answer, sizeof(answer)) == 200);
-	ms = (double)(bench_now_ns() - began) / 1e6;
-	return ms;
+	first_answer(server, began, figure);
+	load_end(server, SIGTERM);
 }
 
 /* The very first start also makes keys and database. */
-static double
-start_first(const char *members)
+static void
+start_first(bool counted, const char *members, struct bench_figure *figure)
 {
-	struct load_server server;
-	char answer[512];
+	struct load_server server = { .counted = counted };
 	uint64_t began = bench_now_ns();
-	double ms;
 
 	load_authd(&server, members);
-	bench_check(load_one(server.port, ASK, answer, sizeof(answer)) == 200);
-	ms = (double)(bench_now_ns() - began) / 1e6;
+	first_answer(&server, began, figure);
 	load_end(&server, SIGTERM);
 	load_remove(&server);
-	return ms;
 }
 
 static void
-row_ms(const char *what, const double *ms, double base, double must, double aim)
+row_start(const char *what, const struct bench_figure *figure,
+    const struct bench_figure *base, double must, double aim)
 {
-	double median = bench_median(ms, STARTS);
-	/* the target is a time and not a ratio: 1 is the target */
-	struct bench_row row = { .what = what,
-		.figure = median,
-		.unit = "ms",
-		.floor_name = "bare server",
-		.floor = base,
-		.ratio = median,
-		.must = must,
-		.aim = aim };
+	double ms = figure->wall / 1e6;
 
-	if (must == 0)
-		row.ratio = 0;
-	bench_row(&row);
+	/* the target is a time and not a ratio: 1 is the target */
+	bench_row(&(struct bench_row){ .what = what,
+	    .figure = ms,
+	    .unit = "ms",
+	    .floor_name = "bare server",
+	    .floor = base != NULL ? base->wall / 1e6 : 0,
+	    .ratio = must > 0 ? ms : 0,
+	    .must = must,
+	    .aim = aim,
+	    .detail = figure,
+	    .floor_detail = base });
 }
 
 static void
 times(struct load_server *server, const char *what, double must, double aim)
 {
-	double ms[STARTS], bare[STARTS];
+	struct bench_figure figure = { 0 }, bare = { 0 };
+	struct bench_figure counted = { 0 }, counted_bare = { 0 };
 
 	for (size_t i = 0; i < STARTS; i++) {
-		bare[i] = start_bare();
-		ms[i] = start_again(server);
-		load_end(server, SIGTERM);
+		start_bare(false, &bare);
+		start_again(server, false, &figure);
 	}
-	row_ms(what, ms, bench_median(bare, STARTS), must, aim);
+	start_bare(true, &counted_bare);
+	start_again(server, true, &counted);
+	take_counts(&bare, &counted_bare);
+	take_counts(&figure, &counted);
+	row_start(what, &figure, &bare, must, aim);
 }
 
 /* ---- a database with many sessions --------------------------------------- */
@@ -217,7 +237,7 @@ post(unsigned port, const char *path, char *answer, size_t size)
 static void
 bench_million(void)
 {
-	struct load_server server;
+	struct load_server server = { 0 };
 	char answer[LOAD_ANSWER_MAX];
 
 	load_authd(&server, "\"threads\": 64");
@@ -232,21 +252,26 @@ bench_million(void)
 static void
 bench_empty(void)
 {
-	struct load_server server;
-	double none[STARTS], bare[STARTS], first[STARTS];
+	static const char members[] = "\"threads\": 64";
+	struct load_server server = { 0 };
+	struct bench_figure none = { 0 }, bare = { 0 }, first = { 0 };
+	struct bench_figure counted_bare = { 0 }, counted_first = { 0 };
 
 	for (size_t i = 0; i < STARTS; i++) {
-		none[i] = start_true();
-		bare[i] = start_bare();
-		first[i] = start_first("\"threads\": 64");
+		start_true(&none);
+		start_bare(false, &bare);
+		start_first(false, members, &first);
 	}
-	row_ms("fork, exec of true, wait", none, 0, 0, 0);
-	row_ms("bare server, 64 threads, first answer", bare, 0, 0, 0);
-	load_authd(&server, "\"threads\": 64");
+	start_bare(true, &counted_bare);
+	start_first(true, members, &counted_first);
+	take_counts(&bare, &counted_bare);
+	take_counts(&first, &counted_first);
+	row_start("fork, exec of true, wait", &none, NULL, 0, 0);
+	row_start("bare server, 64 threads, first answer", &bare, NULL, 0, 0);
+	load_authd(&server, members);
 	load_end(&server, SIGTERM);
 	times(&server, "start to first answer, empty database", 25, 18);
-	row_ms("the same, keys and database made", first,
-	    bench_median(bare, STARTS), 0, 0);
+	row_start("the same, keys and database made", &first, &bare, 0, 0);
 	load_remove(&server);
 }
 
@@ -302,7 +327,7 @@ row_memory(const struct load_server *server, unsigned threads,
 static void
 memory_of(unsigned threads, double must, double aim)
 {
-	struct load_server server;
+	struct load_server server = { 0 };
 	struct load load = { .count = CLIENTS, .next = next_signin };
 	char members[64], what[96], answer[LOAD_ANSWER_MAX];
 

@@ -5,8 +5,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <openssl/hmac.h>
 
@@ -194,52 +192,6 @@ two_run(void *arg, size_t count)
 	threads_run(arg, 2, count);
 }
 
-/* ---- allocations --------------------------------------------------------- */
-
-/*
- * OpenSSL's, with any algorithm, are counted in a process of their own: to count them costs some
- * 10 ns each, and the hook for it cannot be taken away again.
- */
-static void
-count_crypto(enum authtok_alg alg, double ret_count[2])
-{
-	enum {
-		TIMES = 1000
-	};
-	int ends[2], status;
-	char pem[4096];
-	struct bench_pair f;
-	struct subject s;
-	uint64_t before;
-	pid_t child;
-
-	bench_check(pipe(ends) == 0);
-	child = fork();
-	bench_check(child >= 0);
-	if (child == 0) {
-		bench_count_crypto();
-		if (alg != AUTHTOK_HS256)
-			bench_pair_new(&f, alg, pem);
-		subject_begin_with(
-		    &s, alg, alg != AUTHTOK_HS256 ? pem : NULL, 1, NULL);
-		verify_run(&s, 1);
-		before = bench_crypto_mallocs();
-		verify_run(&s, TIMES);
-		ret_count[0] = (double)(bench_crypto_mallocs() - before);
-		before = bench_crypto_mallocs();
-		issue_run(&s, TIMES);
-		ret_count[1] = (double)(bench_crypto_mallocs() - before);
-		ret_count[0] /= TIMES;
-		ret_count[1] /= TIMES;
-		_exit(write(ends[1], ret_count, 2 * sizeof(*ret_count)) < 0);
-	}
-	bench_check(read(ends[0], ret_count, 2 * sizeof(*ret_count)) ==
-	    2 * sizeof(*ret_count));
-	bench_check(waitpid(child, &status, 0) == child && status == 0);
-	close(ends[0]);
-	close(ends[1]);
-}
-
 /* ---- parts --------------------------------------------------------------- */
 
 /* The same token with its header in another order: the strict reader's. */
@@ -265,7 +217,7 @@ reorder(struct subject *s)
 }
 
 static void
-single(const double crypto[2])
+single(void)
 {
 	static const enum authtok_alg algs[] = { AUTHTOK_HS256, AUTHTOK_HS384,
 		AUTHTOK_HS512, AUTHTOK_HS256 };
@@ -285,8 +237,6 @@ single(const double crypto[2])
 	bench_floor_begin(&f, s[0].tokens[0]);
 	reorder(&s[3]);
 	bench_measure(subjects, 8, SLICE_MS, figures);
-	for (size_t i = 1; i < 8; i++)
-		figures[i].crypto_mallocs = crypto[i >= 5];
 	bench_say("F1: HMAC-SHA256 over %zu bytes from prepared states", f.len);
 	bench_row_cpu("verify HS256", &figures[1], "F1", figures, 2.8, 2.2);
 	bench_row_cpu(
@@ -303,7 +253,7 @@ single(const double crypto[2])
 }
 
 static void
-pair(enum authtok_alg alg, const char *name, const double crypto[2])
+pair(enum authtok_alg alg, const char *name)
 {
 	static struct bench_pair f;
 	char pem[4096], row[64], floor[64];
@@ -320,8 +270,6 @@ pair(enum authtok_alg alg, const char *name, const double crypto[2])
 	subject_begin_with(&s, alg, pem, 1, NULL);
 	bench_pair_begin(&f, s.tokens[0]);
 	bench_measure(subjects, 4, SLICE_MS, figures);
-	figures[1].crypto_mallocs = crypto[0];
-	figures[3].crypto_mallocs = crypto[1];
 	snprintf(row, sizeof(row), "verify %s", name);
 	snprintf(floor, sizeof(floor), "bare check of %s", name);
 	bench_row_cpu(row, &figures[1], floor, &figures[0], 1.10, 1.03);
@@ -334,11 +282,11 @@ pair(enum authtok_alg alg, const char *name, const double crypto[2])
 }
 
 static void
-pairs(const double crypto[3][2])
+pairs(void)
 {
-	pair(AUTHTOK_EDDSA, "EdDSA", crypto[0]);
-	pair(AUTHTOK_ES256, "ES256", crypto[1]);
-	pair(AUTHTOK_RS256, "RS256", crypto[2]);
+	pair(AUTHTOK_EDDSA, "EdDSA");
+	pair(AUTHTOK_ES256, "ES256");
+	pair(AUTHTOK_RS256, "RS256");
 }
 
 static void
@@ -411,17 +359,11 @@ revocations(void)
 int
 main(int argc, char **argv)
 {
-	double crypto[4][2];
-
 	bench_begin("token", argc, argv);
-	count_crypto(AUTHTOK_HS256, crypto[0]);
-	count_crypto(AUTHTOK_EDDSA, crypto[1]);
-	count_crypto(AUTHTOK_ES256, crypto[2]);
-	count_crypto(AUTHTOK_RS256, crypto[3]);
 	if (bench_wanted("single"))
-		single(crypto[0]);
+		single();
 	if (bench_wanted("pairs"))
-		pairs((const double(*)[2])crypto + 1);
+		pairs();
 	if (bench_wanted("threads"))
 		threads();
 	if (bench_wanted("revocations"))

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bench/bench.h"
+
 #define LOAD_REQUEST_MAX 2048
 #define LOAD_ANSWER_MAX  8192
 
@@ -54,12 +56,16 @@ int load_ask(int fd, const char *request, char *ret_answer, size_t size);
 
 /* ---- servers ------------------------------------------------------------ */
 
+/* Begins with zeros, but for counted. */
 struct load_server {
+	bool counted; /* its allocations and instructions; takes count.so */
 	pid_t pid;
 	unsigned port;
 	char dir[64]; /* authd's, removed at the end; "" for others */
 	double
 	    start_ms; /* authd: from fork to its address on standard output */
+	struct bench_counts *counts; /* NULL: it is not counted */
+	int instructions;            /* a counter of them, or -1 */
 };
 
 /* AUTHD_BIN in a temporary folder with these members in its configuration. */
@@ -72,8 +78,8 @@ void load_fork(struct load_server *server, void (*run)(int port_fd));
 void load_end(struct load_server *server, int signal);
 /* And the folder goes. */
 void load_remove(struct load_server *server);
-/* CPU time that the process has used, ns. */
-uint64_t load_cpu_ns(const struct load_server *server);
+/* What the process has used so far. */
+struct bench_usage load_usage(const struct load_server *server);
 /* A field of /proc/PID/status in KiB, such as "VmRSS:". */
 double load_memory_kib(const struct load_server *server, const char *field);
 
