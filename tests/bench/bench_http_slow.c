@@ -26,7 +26,7 @@
 #define ASK     "GET /api/test/all HTTP/1.1\r\nHost: a\r\n\r\n"
 
 static atomic_bool enough;
-static atomic_uint come_back;
+static atomic_uint come_back, answers;
 
 /* ---- the others ---------------------------------------------------------- */
 struct slow {
@@ -102,12 +102,23 @@ next_ask(void *arg, size_t conn, char *buf)
 	return sizeof(ASK) - 1;
 }
 
+static void
+count_answer(void *arg, size_t conn, int status, const char *body)
+{
+	(void)arg;
+	(void)conn;
+	(void)body;
+	bench_check(status == 200);
+	atomic_fetch_add(&answers, 1);
+}
+
 static void *
 greedy_run(void *arg)
 {
-	struct load load = {
-		.port = *(unsigned *)arg, .count = GREEDY, .next = next_ask
-	};
+	struct load load = { .port = *(unsigned *)arg,
+		.count = GREEDY,
+		.next = next_ask,
+		.answered = count_answer };
 
 	load_open(&load);
 	while (!atomic_load(&enough))
@@ -146,21 +157,51 @@ row_s(const char *what, double s, double must)
 	    .aim = must / 2 });
 }
 
+/* What the server needed meanwhile, for as many answers; 0: not counted. */
 static void
-sample(unsigned port, const char *name)
+row_usage(const char *name, const struct bench_usage *before,
+    const struct bench_usage *after, size_t count)
 {
-	double s[SAMPLES];
+	struct bench_figure figure = { 0 };
 	char what[96];
 
+	snprintf(what, sizeof(what), "%s: server's CPU", name);
+	bench_row(&(struct bench_row){ .what = what,
+	    .figure = 100 * (double)(after->cpu - before->cpu) /
+		(double)(after->wall - before->wall),
+	    .unit = "%" });
+	if (count == 0)
+		return;
+	bench_turn(&figure, before, after, count);
+	snprintf(what, sizeof(what), "%s: each answer", name);
+	bench_row(&(struct bench_row){ .what = what,
+	    .figure = figure.cpu,
+	    .unit = "ns",
+	    .detail = &figure });
+}
+
+static void
+sample(const struct load_server *server, const char *name)
+{
+	struct bench_usage before, after;
+	double s[SAMPLES];
+	char what[96];
+	unsigned count;
+
 	sleep(2); /* the others are all there */
+	count = atomic_load(&answers);
+	before = load_usage(server);
 	for (int i = 0; i < SAMPLES; i++) {
-		s[i] = normal(port);
+		s[i] = normal(server->port);
 		usleep(50000);
 	}
+	after = load_usage(server);
+	count = atomic_load(&answers) - count;
 	snprintf(what, sizeof(what), "%s: median wait", name);
 	row_s(what, bench_median(s, SAMPLES), 0);
 	snprintf(what, sizeof(what), "%s: longest wait", name);
 	row_s(what, bench_quantile(s, SAMPLES, 1), 2);
+	row_usage(name, &before, &after, count);
 }
 
 /* Until ten in a row are answered as if nothing had been. */
@@ -178,8 +219,10 @@ recover(unsigned port, const char *name)
 }
 
 static void
-against_slow(unsigned port, const char *name, const char *begin)
+against_slow(
+    const struct load_server *server, const char *name, const char *begin)
 {
+	const unsigned port = server->port;
 	struct slow slow = { .port = port, .count = SLOW, .begin = begin };
 	static int fds[IDLE];
 	pthread_t thread;
@@ -188,7 +231,7 @@ against_slow(unsigned port, const char *name, const char *begin)
 	atomic_store(&come_back, 0);
 	idle_begin(port, fds, IDLE);
 	bench_check(pthread_create(&thread, NULL, slow_run, &slow) == 0);
-	sample(port, name);
+	sample(server, name);
 	atomic_store(&enough, true);
 	pthread_join(thread, NULL);
 	idle_end(fds, IDLE);
@@ -197,15 +240,16 @@ against_slow(unsigned port, const char *name, const char *begin)
 }
 
 static void
-against_greedy(unsigned port)
+against_greedy(const struct load_server *server)
 {
+	unsigned port = server->port;
 	static int fds[64];
 	pthread_t thread;
 
 	atomic_store(&enough, false);
 	idle_begin(port, fds, 64);
 	bench_check(pthread_create(&thread, NULL, greedy_run, &port) == 0);
-	sample(port, "512 busy, 64 idle");
+	sample(server, "512 busy, 64 idle");
 	atomic_store(&enough, true);
 	pthread_join(thread, NULL);
 	idle_end(fds, 64);
@@ -236,7 +280,7 @@ stop(struct load_server *server)
 int
 main(int argc, char **argv)
 {
-	struct load_server server;
+	struct load_server server = { .counted = true };
 	struct rlimit files;
 
 	bench_begin("http_slow", argc, argv);
@@ -245,15 +289,15 @@ main(int argc, char **argv)
 	setrlimit(RLIMIT_NOFILE, &files);
 	load_authd(&server, "");
 	if (bench_wanted("heads"))
-		against_slow(server.port, "1,000 slow heads, 2,000 idle",
+		against_slow(&server, "1,000 slow heads, 2,000 idle",
 		    "GET /api/test/all HTTP/1.1\r\nX: ");
 	if (bench_wanted("bodies"))
-		against_slow(server.port, "1,000 slow bodies, 2,000 idle",
+		against_slow(&server, "1,000 slow bodies, 2,000 idle",
 		    "POST /api/auth/signin HTTP/1.1\r\nHost: a\r\n"
 		    "Content-Type: application/json\r\n"
 		    "Content-Length: 5000\r\n\r\n{");
 	if (bench_wanted("busy"))
-		against_greedy(server.port);
+		against_greedy(&server);
 	stop(&server);
 	load_remove(&server);
 	return bench_end();
