@@ -186,17 +186,17 @@ hold(struct world *world)
 	free(watch.cpu);
 }
 
-static double
-open_once(const struct world *world)
+static void
+open_once(const struct world *world, struct bench_figure *figure)
 {
+	struct bench_usage before = bench_usage(), after;
 	struct authtok_store *store;
-	uint64_t took = bench_now_ns();
 
 	bench_check(
 	    authtok_store_sqlite(world->path, &store, NULL, 0) == AUTHTOK_OK);
-	took = bench_now_ns() - took;
+	after = bench_usage();
+	bench_turn(figure, &before, &after, 1);
 	authtok_store_close(store);
-	return (double)took / 1e6;
 }
 
 /* By the store alone: who holds the tokens does not outlive this. */
@@ -232,18 +232,31 @@ die_with_a_log(struct world *world)
 }
 
 static void
+open_row(const char *what, const struct bench_figure *figure, double must,
+    double aim)
+{
+	bench_row(&(struct bench_row){ .what = what,
+	    .figure = figure->wall / 1e6,
+	    .unit = "ms",
+	    .ratio = figure->wall / 1e6,
+	    .must = must,
+	    .aim = aim,
+	    .detail = figure });
+}
+
+static void
 open_rows(struct world *world)
 {
-	double clean[9], killed[9];
+	struct bench_figure clean = { 0 }, killed = { 0 };
 
 	for (size_t i = 0; i < 9; i++) {
-		clean[i] = open_once(world);
+		open_once(world, &clean);
 		die_with_a_log(world);
-		killed[i] = open_once(world);
+		open_once(world, &killed);
 	}
-	row("open a large database", bench_median(clean, 9), "ms", 200, 50);
+	open_row("open a large database", &clean, 200, 50);
 	/* it copies the log that was left behind */
-	row("open it after kill -9", bench_median(killed, 9), "ms", 2000, 500);
+	open_row("open it after kill -9", &killed, 2000, 500);
 }
 
 int
