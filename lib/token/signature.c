@@ -161,6 +161,13 @@ hash(const struct at_signature *signature, EVP_MD_CTX *scratch,
 	    EVP_DigestFinal_ex(scratch, ret_hash, NULL) == 1;
 }
 
+static bool
+at_infinity(unsigned long error)
+{
+	return ERR_GET_LIB(error) == ERR_LIB_EC &&
+	    ERR_GET_REASON(error) == EC_R_POINT_AT_INFINITY;
+}
+
 /*
  * What an answer other than yes means. OpenSSL says 0 for a signature that is
  * wrong, but for RSA and Ed25519 also when it has no memory, which a service must
@@ -178,9 +185,10 @@ refusal(const struct at_signature *signature, int answer, bool errors_before)
 	EVP_MD_CTX_free(probe);
 	if (signature->md == NULL)
 		failed = failed || first != 0;
-	/* the DER of ES256 is ours, so it cannot be what is meant by less */
+	/* the DER of ES256 is ours, so it cannot be what is meant by less; a
+	 * sum that is no point with coordinates can, which no signature has */
 	if (signature->split)
-		failed = failed || answer < 0;
+		failed = failed || (answer < 0 && !at_infinity(first));
 	return failed ? AUTHTOK_ECRYPTO : AUTHTOK_ESIG;
 }
 

@@ -529,6 +529,39 @@ START_TEST(numbers_of_es256_out_of_range)
 }
 END_TEST
 
+/*
+ * r = -z/d makes the sum of the two points one without an x. Only who has d can
+ * do that; it is a wrong signature as any other.
+ */
+START_TEST(es256_at_infinity)
+{
+	struct authtok *engine = verifier();
+	uint8_t sig[AT_SIGNATURE_MAX], digest[32], d[32];
+	BN_CTX *ctx = BN_CTX_new();
+	BIGNUM *n = BN_bin2bn(order_p256, 32, NULL), *z, *r;
+	struct token t;
+	size_t len;
+
+	sign(&t, "ES256", "ec", 1, sig);
+	ck_assert_int_eq(
+	    EVP_Digest(t.text, t.input, digest, NULL, EVP_sha256(), NULL), 1);
+	ck_assert(at_b64url_decode(EC_D, strlen(EC_D), d, &len));
+	z = BN_bin2bn(digest, 32, NULL);
+	r = BN_bin2bn(d, 32, NULL);
+	ck_assert_ptr_nonnull(BN_mod_inverse(r, r, n, ctx));
+	ck_assert_int_eq(BN_mod_mul(r, r, z, n, ctx), 1);
+	ck_assert_int_eq(BN_sub(r, n, r), 1);
+	ck_assert_int_eq(BN_bn2binpad(r, sig, 32), 32);
+	end(&t, sig, 64);
+	ck_assert_int_eq(verify(engine, &t), AUTHTOK_ESIG);
+	BN_free(r);
+	BN_free(z);
+	BN_free(n);
+	BN_CTX_free(ctx);
+	authtok_free(engine);
+}
+END_TEST
+
 /* r and s that are short numbers still are 32 bytes each. */
 START_TEST(short_numbers_of_es256)
 {
@@ -961,6 +994,7 @@ main(void)
 	tcase_add_test(t, algorithm_confusion);
 	tcase_add_loop_test(t, public_key_as_secret, 0, PAIRS);
 	tcase_add_test(t, numbers_of_es256_out_of_range);
+	tcase_add_test(t, es256_at_infinity);
 	tcase_add_test(t, short_numbers_of_es256);
 	tcase_add_test(t, es256_in_der);
 	tcase_add_test(t, s_of_eddsa_plus_order);
