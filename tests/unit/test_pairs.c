@@ -317,6 +317,94 @@ START_TEST(the_longest_modulus)
 }
 END_TEST
 
+static enum authtok_err
+add_modulus(const BIGNUM *n, const char **ret_why)
+{
+	struct authtok_keys *one;
+	char text[1000], coded[AT_B64URL_LEN(256) + 1];
+	uint8_t bytes[256];
+	enum authtok_err err;
+
+	ck_assert_int_eq(BN_bn2binpad(n, bytes, 256), 256);
+	coded[at_b64url_encode(bytes, 256, coded)] = '\0';
+	snprintf(text, sizeof(text),
+	    "{\"kty\":\"RSA\",\"kid\":\"k\",\"alg\":\"RS256\","
+	    "\"n\":\"%s\",\"e\":\"AQAB\"}",
+	    coded);
+	ck_assert_int_eq(authtok_keys_new(&one), 0);
+	err = pairs_add(one, text, ret_why);
+	authtok_keys_free(one);
+	return err;
+}
+
+/*
+ * An odd number of 2048 bits that is 65537 to the power of exponent modulo the
+ * product of the odd primes up to 167 (CVE-2017-15361).
+ */
+static BIGNUM *
+flawed_modulus(unsigned long exponent, BIGNUM *product)
+{
+	BN_CTX *ctx = BN_CTX_new();
+	BIGNUM *n = BN_new(), *e = BN_new(), *power = BN_new();
+
+	BN_one(product);
+	for (unsigned p = 3; p <= 167; p += 2) {
+		unsigned q = 3;
+
+		while (p % q != 0)
+			q += 2;
+		if (p == q)
+			BN_mul_word(product, p);
+	}
+	BN_set_word(e, exponent);
+	BN_set_word(power, 65537);
+	ck_assert_int_eq(BN_mod_exp(power, power, e, product, ctx), 1);
+	BN_set_bit(n, 2047);
+	BN_mod(e, n, product, ctx);
+	BN_sub(n, n, e);
+	BN_add(n, n, product);
+	BN_add(n, n, power);
+	if (!BN_is_odd(n))
+		BN_add(n, n, product);
+	BN_free(power);
+	BN_free(e);
+	BN_CTX_free(ctx);
+	return n;
+}
+
+START_TEST(a_flawed_generator)
+{
+	static const unsigned long exponents[] = { 0, 1, 2, 65537, 987654321 };
+	const char *why = NULL;
+	BIGNUM *product = BN_new(), *n;
+	BN_ULONG rest;
+
+	for (size_t i = 0; i < sizeof(exponents) / sizeof(exponents[0]); i++) {
+		n = flawed_modulus(exponents[i], product);
+		ck_assert_int_eq(add_modulus(n, &why), AUTHTOK_EWEAK);
+		ck_assert_str_eq(
+		    why, "the modulus n is of a flawed generator (ROCA)");
+		/* a power modulo 11 as well, only that the exponent, which is
+		 * odd or even there, is the other one */
+		rest = BN_mod_word(n, 11);
+		ck_assert(rest == 1 || rest == 10);
+		BN_div_word(product, 11);
+		BN_mul_word(product, 2);
+		do
+			BN_add(n, n, product);
+		while (BN_mod_word(n, 11) != 11 - rest);
+		ck_assert_int_eq(add_modulus(n, &why), 0);
+		BN_free(n);
+		/* none, like most numbers */
+		n = flawed_modulus(exponents[i], product);
+		BN_add_word(n, 2);
+		ck_assert_int_eq(add_modulus(n, &why), 0);
+		BN_free(n);
+	}
+	BN_free(product);
+}
+END_TEST
+
 START_TEST(pairs_count_as_keys)
 {
 	char kid[16];
@@ -831,6 +919,7 @@ main(void)
 	    t, faults_are_named, 0, sizeof(faults) / sizeof(faults[0]));
 	tcase_add_test(t, rsa_parts_of_two_keys);
 	tcase_add_test(t, the_longest_modulus);
+	tcase_add_test(t, a_flawed_generator);
 	tcase_add_test(t, pairs_count_as_keys);
 	tcase_add_loop_test(t, pem_is_read, 0, PAIRS);
 	tcase_add_test(t, pem_that_is_encrypted);
