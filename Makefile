@@ -362,6 +362,25 @@ run-fuzz: $(FUZZ_BIN)
 			-dict=tests/fuzz/$$f.dict -artifact_prefix=$(BUILD)/ \
 			$(BUILD)/corpus/$$f tests/fuzz/$$f || exit 1; done
 
+# ---- test vectors ----------------------------------------------------------
+# Suites of others, which are not in this repository: DIR holds checkouts.
+VECTORS := $(BUILD)/tests/vectors/vectors
+
+$(VECTORS): $(call obj,$(sort $(wildcard tests/vectors/*.c))) \
+		$(BUILD)/lib/libauthtok.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CJSON_LIBS) $(CRYPTO_LIBS)
+
+tests: $(VECTORS)
+
+.PHONY: vectors
+vectors: deps
+	$(Q)[ -n "$(DIR)" ] || { echo 'make vectors DIR=FOLDER: one that holds' \
+		'checkouts of Wycheproof, JSONTestSuite or both' >&2; exit 2; }
+	$(Q)$(MAKE) --no-print-directory $(VECTORS)
+	$(Q)$(VECTORS) "$(DIR)"
+
 .PHONY: check-asan
 check-asan:
 	$(Q)ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1 \
@@ -483,6 +502,7 @@ help:
 	@echo 'make check-asan  the tests with AddressSanitizer and UBSan'
 	@echo 'make check-tsan  the tests with ThreadSanitizer'
 	@echo 'make fuzz        the verifier against itself; FUZZ_SECONDS, FUZZ_JOBS'
+	@echo 'make vectors     public test vectors; DIR=FOLDER with their checkouts'
 	@echo 'make model       the rotation rule proved with spin'
 	@echo 'make soak        power cuts, kill -9 and contention for long'
 	@echo 'make bench       every path against its floor; ONLY=name, JSON=1'
