@@ -67,8 +67,8 @@ struct jwk {
 	char crv[8]; /* "": one that is too long for ours */
 	bool has_alg;
 	bool has_kid;
-	bool has_oth; /* primes of RSA beyond two */
-	bool sign;
+	bool has_oth;               /* primes of RSA beyond two */
+	bool has_ops, sign, verify; /* key_ops, and what is in it */
 	enum use use;
 	enum at_secret_kind kind;
 	enum authtok_alg alg; /* 0: not one of ours */
@@ -214,9 +214,11 @@ read_key_ops(struct reading *r, struct jwk *jwk)
 {
 	enum at_json_event event;
 
-	while ((event = next(r)) == AT_JSON_STRING)
-		if (at_json_is(r->json, "sign"))
-			jwk->sign = true;
+	jwk->has_ops = true;
+	while ((event = next(r)) == AT_JSON_STRING) {
+		jwk->sign = jwk->sign || at_json_is(r->json, "sign");
+		jwk->verify = jwk->verify || at_json_is(r->json, "verify");
+	}
 	if (event != AT_JSON_ARRAY_END)
 		return fault(
 		    r, AUTHTOK_EFORMAT, "key_ops is not an array of strings");
@@ -341,6 +343,10 @@ check_jwk(struct reading *r, const struct jwk *jwk)
 		return err;
 	if (jwk->use == USE_OTHER)
 		return fault(r, AUTHTOK_ENOTSUP, "an unknown use");
+	/* RFC 7517 section 4.3: what is meant for something else */
+	if (jwk->has_ops && !jwk->sign && !jwk->verify)
+		return fault(r, AUTHTOK_ENOTSUP,
+		    "neither \"sign\" nor \"verify\" in key_ops");
 	if (!jwk->has_kid)
 		return fault(r, AUTHTOK_EFORMAT, "a key without kid");
 	if (jwk->use == USE_SECRET && form->alg != 0)
