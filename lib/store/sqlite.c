@@ -1,7 +1,7 @@
 /*
  * The SQLite backend: opening and closing a database, and the vtable. One
- * connection writes, a few others read beside it (WAL), and one, of a thread of
- * its own, copies the log into the database.
+ * connection writes, a few others read beside it (WAL), and two, of a thread of
+ * its own, copy the log into the database.
  */
 #include "store/sqlite_internal.h"
 
@@ -14,9 +14,8 @@
 #include <unistd.h>
 
 /*
- * The last process to close empties the log and removes it; if we are not the
- * last, what can be copied without waiting is copied. Neither when what was
- * copied before is not on the disk, or the log itself is not: who comes next
+ * The last process to close empties the log and removes it, but not when what
+ * was copied before is not on the disk, or the log itself is not: who comes next
  * copies it from its beginning.
  */
 static void
@@ -28,9 +27,6 @@ close_writer(struct at_sqlite *db)
 	    (atomic_load(&db->sync.lost) || !at_sync_settle(db)))
 		(void)sqlite3_db_config(
 		    writer, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	else if (writer != NULL)
-		(void)sqlite3_wal_checkpoint_v2(
-		    writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	at_conn_close(&db->writer_conn);
 }
 
@@ -265,7 +261,9 @@ open_all(struct at_sqlite *db, const struct at_why *why)
 		if (rc != SQLITE_OK)
 			return at_why_rc(why, writer, rc);
 	}
-	err = at_sync_open(db, why);
+	err = at_checkpointer_open(db, why);
+	if (err == AUTHTOK_OK)
+		err = at_sync_open(db, why);
 	if (err != AUTHTOK_OK)
 		return err;
 	at_pool_put(&db->writer, writer);

@@ -14,6 +14,13 @@
  * reader that stays keeps the log from beginning anew; it is asked again after
  * each STEP. What a thread that dies, or fails, leaves is in the log, which the
  * next one copies; when the disk fails, not before all have closed the database.
+ *
+ * Before 3.51.3 SQLite may take a new log for copied when it began just as a
+ * checkpoint did (sqlite.org/wal.html, the WAL-reset bug), and loses what is in
+ * it. So each of ours has a guard, a second connection that reads meanwhile: the
+ * log cannot begin anew beside a reader of it, nor can a checkpoint end beside a
+ * reader of the database alone. It is why none of ours is a RESTART, which needs
+ * that nobody reads.
  */
 #include "store/sqlite_internal.h"
 
@@ -55,25 +62,39 @@ see_commit(void *arg, sqlite3 *conn, const char *name, int frames)
 	return SQLITE_OK;
 }
 
-/* How far a checkpoint came. */
-struct extent {
-	int log;    /* frames in the log when it began */
-	int copied; /* of them */
-};
+int
+at_checkpoint(struct at_sqlite *db, struct at_extent *ret_extent)
+{
+	struct at_checkpointer *c = &db->checkpointer;
+	int64_t any;
+	int rc = at_conn_exec(&c->guard, "BEGIN");
+
+	ret_extent->log = ret_extent->copied = -1;
+	/* it reads from here on */
+	if (rc == SQLITE_OK)
+		rc = at_conn_int(&c->guard, "PRAGMA user_version", &any);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_wal_checkpoint_v2(c->conn.db, NULL,
+		    SQLITE_CHECKPOINT_PASSIVE, &ret_extent->log,
+		    &ret_extent->copied);
+	else
+		at_fault_note(db, &c->guard);
+	if (!sqlite3_get_autocommit(c->guard.db))
+		(void)at_conn_exec(&c->guard, "ROLLBACK");
+	return rc;
+}
 
 static int
-checkpoint(struct at_sqlite *db, int mode, struct extent *extent)
+checkpoint(struct at_sqlite *db, struct at_extent *extent)
 {
-	struct at_conn *conn = &db->checkpointer.conn;
-	int rc = sqlite3_wal_checkpoint_v2(
-	    conn->db, NULL, mode, &extent->log, &extent->copied);
+	int rc = at_checkpoint(db, extent);
 
 	/* the log first, then the database: it does not say which it was */
 	if (rc == SQLITE_IOERR_FSYNC)
 		at_sync_break(db);
 	/* another process is at it, or a reader stays: no fault */
 	if ((rc & 0xff) != SQLITE_BUSY && rc != SQLITE_OK)
-		at_fault_note(db, conn);
+		at_fault_note(db, &db->checkpointer.conn);
 	return rc;
 }
 
@@ -111,18 +132,40 @@ keep_log(struct at_sqlite *db)
 	(void)at_conn_int(&c->conn, "SELECT count(*) FROM sqlite_schema", &any);
 }
 
-/* Nobody of this process writes meanwhile. */
+/* Until those of this process who read now are done, if that is soon. */
 static void
-finish(struct at_sqlite *db, struct extent *extent)
+outwait_readers(struct at_sqlite *db)
+{
+	void *taken[AT_SQLITE_READERS];
+	size_t count = 0;
+
+	while (count < AT_SQLITE_READERS) {
+		taken[count] =
+		    at_pool_get(&db->readers, AT_SQLITE_LOG_PATIENCE_MS);
+		if (taken[count] == NULL)
+			break;
+		count++;
+	}
+	while (count > 0)
+		at_pool_put(&db->readers, taken[--count]);
+}
+
+/*
+ * Nobody of this process writes meanwhile. Readers who came before keep a part
+ * from being copied, those who come meanwhile the log from beginning anew, as it
+ * does with the next commit. When one stays, what was copied is not on the disk.
+ */
+static void
+finish(struct at_sqlite *db, struct at_extent *extent)
 {
 	struct at_conn *writer = at_pool_get(&db->writer, db->busy_ms);
 
 	if (writer == NULL)
 		return;
-	/* whoever commits next begins it anew; but a reader may stay, and then
-	 * what was copied is not on the disk */
-	if (checkpoint(db, SQLITE_CHECKPOINT_RESTART, extent) == SQLITE_OK)
-		extent->log = 0;
+	outwait_readers(db);
+	if (checkpoint(db, extent) == SQLITE_OK &&
+	    extent->copied == extent->log)
+		outwait_readers(db);
 	else if (!sync_early(db))
 		keep_log(db);
 	at_pool_put(&db->writer, writer);
@@ -139,12 +182,11 @@ stopping(struct at_checkpointer *c)
 	return stop;
 }
 
-/* Gives how many frames the log has at the end; 0: it begins anew; < 0: it
- * cannot be said. */
+/* Gives how many frames the log has at the end; < 0: it cannot be said. */
 static int
 copy_log(struct at_sqlite *db)
 {
-	struct extent extent = { -1, -1 };
+	struct at_extent extent = { -1, -1 };
 	int before = 0, fresh, pass;
 
 	/* they write as fast as it copies: wait for better times, or, when
@@ -154,8 +196,7 @@ copy_log(struct at_sqlite *db)
 		/* with a gap, whoever waits for the disk does it */
 		if (stopping(&db->checkpointer) || at_sync_broken(db))
 			return extent.log;
-		if (checkpoint(db, SQLITE_CHECKPOINT_PASSIVE, &extent) !=
-		    SQLITE_OK)
+		if (checkpoint(db, &extent) != SQLITE_OK)
 			return -1;
 		/* what came during the pass before this one, and now again */
 		fresh = extent.copied - before;
@@ -182,7 +223,7 @@ checkpointer(void *arg)
 {
 	struct at_sqlite *db = arg;
 	struct at_checkpointer *c = &db->checkpointer;
-	int wanted, log;
+	int wanted, log, at_work;
 
 	pthread_mutex_lock(&c->lock);
 	for (;;) {
@@ -195,11 +236,14 @@ checkpointer(void *arg)
 		pthread_mutex_unlock(&c->lock);
 		log = copy_log(db);
 		pthread_mutex_lock(&c->lock);
-		if (log != 0 && log < wanted)
+		if (log < wanted)
 			log = wanted;
-		/* a shorter log resets this: see_commit */
-		atomic_store(&c->wake_at,
-		    atomic_load(&db->sync.lost) ? NEVER : log + STEP);
+		/* unless the log has begun anew meanwhile: see_commit */
+		at_work = AT_WORK;
+		atomic_compare_exchange_strong(
+		    &c->wake_at, &at_work, log + STEP);
+		if (atomic_load(&db->sync.lost))
+			atomic_store(&c->wake_at, NEVER);
 		c->busy = false;
 		pthread_cond_broadcast(&c->idle);
 	}
@@ -230,13 +274,24 @@ start_thread(struct at_sqlite *db)
 }
 
 enum authtok_err
+at_checkpointer_open(struct at_sqlite *db, const struct at_why *why)
+{
+	struct at_checkpointer *c = &db->checkpointer;
+	struct at_conn *conn = &c->conn;
+	int rc = at_conn_open(conn, why->path, AT_SQLITE_LOG_PATIENCE_MS);
+
+	if (rc == SQLITE_OK) {
+		conn = &c->guard;
+		rc = at_conn_open(conn, why->path, db->busy_ms);
+	}
+	return rc == SQLITE_OK ? AUTHTOK_OK : at_why_rc(why, conn, rc);
+}
+
+enum authtok_err
 at_checkpointer_start(struct at_sqlite *db, const struct at_why *why)
 {
 	struct at_checkpointer *c = &db->checkpointer;
-	int rc = at_conn_open(&c->conn, why->path, AT_SQLITE_LOG_PATIENCE_MS);
 
-	if (rc != SQLITE_OK)
-		return at_why_rc(why, &c->conn, rc);
 	atomic_store(&c->wake_at, STEP);
 	if (start_thread(db) != 0) {
 		at_why_say(why, "no thread");
@@ -272,5 +327,6 @@ at_checkpointer_stop(struct at_sqlite *db)
 		pthread_mutex_unlock(&c->lock);
 		pthread_join(c->thread, NULL);
 	}
+	at_conn_close(&c->guard);
 	at_conn_close(&c->conn);
 }

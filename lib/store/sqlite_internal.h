@@ -157,6 +157,7 @@ struct at_conn {
 /* The thread that copies the log into the database: sqlite_checkpoint.c. */
 struct at_checkpointer {
 	struct at_conn conn;
+	struct at_conn guard; /* reads while the other one copies */
 	pthread_t thread;
 	bool started;
 	int seen;           /* frames after the last commit; the writer's */
@@ -328,10 +329,23 @@ enum authtok_err at_sync_wait(struct at_sqlite *db, uint64_t ticket);
 
 /* ---- sqlite_checkpoint.c -------------------------------------------------- */
 
-/* After the writer is open. stop also undoes a start that failed or never was. */
+/*
+ * After the writer is open: the connections, then, when the readers are, too, the
+ * thread. stop also undoes what failed or never was.
+ */
+enum authtok_err at_checkpointer_open(
+    struct at_sqlite *db, const struct at_why *why);
 enum authtok_err at_checkpointer_start(
     struct at_sqlite *db, const struct at_why *why);
 void at_checkpointer_stop(struct at_sqlite *db);
+/* How far a checkpoint came; -1: nobody knows. */
+struct at_extent {
+	int log;    /* frames in the log when it began */
+	int copied; /* of them */
+};
+/* Copy what can be copied beside others: the thread does, or who opens while
+ * there is none. SQLite's code. */
+int at_checkpoint(struct at_sqlite *db, struct at_extent *ret_extent);
 /*
  * Wait while it is at work, for a second at most: for who writes much and is in
  * no hurry, since the thread never ends when the log grows as fast as it copies;

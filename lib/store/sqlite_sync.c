@@ -81,12 +81,11 @@ at_sync_say_lost(struct at_sqlite *db, int error)
 static bool
 copy_inherited(struct at_sqlite *db)
 {
-	int log = -1, copied = -1, error;
-	int rc = sqlite3_wal_checkpoint_v2(
-	    db->writer_conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &copied);
+	struct at_extent extent;
+	int rc = at_checkpoint(db, &extent), error;
 
 	db->sync.broken = rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY;
-	if (copied > 0 && copied < log &&
+	if (extent.copied > 0 && extent.copied < extent.log &&
 	    !at_sync_database(&db->writer_conn, &error))
 		atomic_store(&db->sync.lost, true);
 	return !atomic_load(&db->sync.lost);
@@ -203,7 +202,10 @@ begin_log_anew(struct at_sqlite *db)
 		at_fault_waited(db);
 		return false;
 	}
-	/* who reads for long must not stop all others */
+	/* who reads for long must not stop all others. The only one of ours
+	 * that no reader guards (see sqlite_checkpoint.c): it needs that none
+	 * is there, and has the lock of writers instead, but when another
+	 * process takes it just now */
 	sqlite3_busy_timeout(writer->db, AT_SQLITE_GAP_PATIENCE_MS);
 	if (close_gap(db, writer)) {
 		rc = sqlite3_wal_checkpoint_v2(
