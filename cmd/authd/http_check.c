@@ -67,13 +67,17 @@ http_list_has(const char *list, const char *member)
 {
 	size_t len = strlen(member);
 
-	while (*list != '\0') {
-		size_t skip = strspn(list, " \t,");
-		size_t item = strcspn(list + skip, " \t,");
+	for (; *list != '\0'; list += *list == ',') {
+		size_t item;
 
-		if (item == len && strncasecmp(list + skip, member, len) == 0)
+		list += strspn(list, " \t");
+		item = strcspn(list, ",");
+		while (item > 0 &&
+		    (list[item - 1] == ' ' || list[item - 1] == '\t'))
+			item--;
+		if (item == len && strncasecmp(list, member, len) == 0)
 			return true;
-		list += skip + item;
+		list += strcspn(list, ",");
 	}
 	return false;
 }

@@ -1,6 +1,6 @@
 /*
  * Which bytes a header's name and a Host may have: each of the 255, in a head as
- * CivetWeb leaves it, with NUL where it cut.
+ * CivetWeb leaves it, with NUL where it cut. And what a list has.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -89,6 +89,20 @@ START_TEST(bytes_of_a_host)
 }
 END_TEST
 
+/* Commas part a list, blanks do not: the library closes after such a one. */
+START_TEST(members_of_a_list)
+{
+	ck_assert(http_list_has("keep-alive", "keep-alive"));
+	ck_assert(http_list_has(" x ,\t,Keep-Alive\t", "keep-alive"));
+	ck_assert(http_list_has("close,", "close"));
+	ck_assert(!http_list_has("x keep-alive", "keep-alive"));
+	ck_assert(!http_list_has("keep-alive x", "keep-alive"));
+	ck_assert(!http_list_has("keep-alives", "keep-alive"));
+	ck_assert(!http_list_has("", "keep-alive"));
+	ck_assert(!http_list_has(" , ", "keep-alive"));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -100,6 +114,7 @@ main(void)
 	tcase_add_test(tc, a_plain_head_is_good);
 	tcase_add_loop_test(tc, bytes_of_a_name, 1, 256);
 	tcase_add_loop_test(tc, bytes_of_a_host, 1, 256);
+	tcase_add_test(tc, members_of_a_list);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
