@@ -203,6 +203,26 @@ $(BUILD)/$(1:.c=): $(call obj,$(1) $(call TEST_PARTS,$(1))) \
 endef
 $(foreach t,$(TEST_SRC),$(eval $(call test_program,$(t))))
 
+# Every fuzz program without libFuzzer: gives it each file of its folder.
+FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort \
+	$(wildcard tests/fuzz/fuzz_*.c)))
+SEEDS_BIN := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/seeds_%)
+# an archive: each takes what it calls
+FUZZ_PARTS := $(BUILD)/tests/parts.a
+FUZZ_NEEDS = -Wl,--as-needed $(CIVETWEB_LIBS) $(CJSON_LIBS) $(STATIC_NEEDS)
+
+$(FUZZ_PARTS): $(call obj,$(AUTHD_PARTS) $(addprefix \
+		tests/model/,rules.c walk.c))
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/tests/fuzz/seeds_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o \
+		$(BUILD)/obj/tests/fuzz/seeds.o $(FUZZ_PARTS) $(STATIC)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_fuzz_$*) -o $@ $^ $(FUZZ_NEEDS)
+
 # without the sanitizers: it lives in whatever runtime its host has
 $(SHIM): $(SHIM_SRC) tests/fault/shim.h Makefile
 	$(call say,LD,$@)
@@ -210,7 +230,7 @@ $(SHIM): $(SHIM_SRC) tests/fault/shim.h Makefile
 	$(Q)$(CC) $(filter-out $(SAN),$(ALL_CFLAGS)) -shared -o $@ $<
 
 .PHONY: tests
-tests: all examples $(TEST_BIN) $(SHIM)
+tests: all examples $(TEST_BIN) $(SEEDS_BIN) $(SHIM)
 
 .PHONY: check
 check:
@@ -218,7 +238,7 @@ check:
 	$(Q)$(MAKE) --no-print-directory run-tests
 
 # ONLY=name runs the programs whose names match
-SELECTED = $(foreach t,$(TEST_BIN) $(TEST_SH),$(if \
+SELECTED = $(foreach t,$(TEST_BIN) $(SEEDS_BIN) $(TEST_SH),$(if \
 	$(or $(if $(ONLY),,all),$(findstring $(ONLY),$(t))),$(t)))
 .PHONY: run-tests
 run-tests: tests
@@ -337,16 +357,20 @@ run-bench: all $(BENCH_SELECTED) $(COUNT)
 # ---- fuzzing ---------------------------------------------------------------
 # Every tests/fuzz/fuzz_NAME.c is a libFuzzer program; the folder NAME beside it
 # holds what it begins with, NAME.dict its words. FUZZ_SECONDS for each, on
-# FUZZ_JOBS processors; what it finds stays in build/fuzz/corpus.
+# FUZZ_JOBS processors; what it finds stays in build/fuzz/corpus. ONLY=name runs
+# those whose names match.
 FUZZ_SECONDS ?= 60
 FUZZ_JOBS ?= 1
-FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
+FUZZ_SELECTED = $(foreach f,$(FUZZ_NAMES),$(if \
+	$(or $(if $(ONLY),,all),$(findstring $(ONLY),$(f))),$(f)))
+FUZZ_BIN = $(FUZZ_SELECTED:%=$(BUILD)/tests/fuzz/fuzz_%)
 
-$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/lib/libauthtok.a
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_PARTS) \
+		$(STATIC)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(CRYPTO_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_fuzz_$*) -fsanitize=fuzzer -o $@ $^ \
+		$(FUZZ_NEEDS)
 
 .PHONY: fuzz
 fuzz:
@@ -355,7 +379,7 @@ fuzz:
 
 .PHONY: run-fuzz
 run-fuzz: $(FUZZ_BIN)
-	$(Q)for f in $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC)); do \
+	$(Q)for f in $(FUZZ_SELECTED); do \
 		mkdir -p $(BUILD)/corpus/$$f; echo "fuzz $$f"; \
 		$(BUILD)/tests/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) \
 			-fork=$(FUZZ_JOBS) -max_len=4096 -print_final_stats=1 \
@@ -501,8 +525,9 @@ help:
 	@echo '                 WITH_PGSQL=no leaves the PostgreSQL backend out'
 	@echo 'make check-asan  the tests with AddressSanitizer and UBSan'
 	@echo 'make check-tsan  the tests with ThreadSanitizer'
-	@echo 'make fuzz        the verifier against itself; FUZZ_SECONDS, FUZZ_JOBS'
 	@echo 'make vectors     public test vectors; DIR=FOLDER with their checkouts'
+	@echo 'make fuzz        tokens, JSON and forms, heads, base64url and refreshes against'
+	@echo '                 second implementations; FUZZ_SECONDS, FUZZ_JOBS, ONLY=name'
 	@echo 'make model       the rotation rule proved with spin'
 	@echo 'make soak        power cuts, kill -9 and contention for long'
 	@echo 'make bench       every path against its floor; ONLY=name, JSON=1'
