@@ -119,6 +119,7 @@ text_end(const char *text)
 /*
  * RFC 9112 3: single spaces in the request line, CRLF after it. More, or a
  * folded line (5.2) behind it, shows as a wider gap; a bare LF as a narrower.
+ * A bare LF with one blank behind it cannot be told from CRLF any more.
  */
 static bool
 request_line_ok(const struct http_head *head)
