@@ -155,6 +155,7 @@ field_ok(const struct http_field *field)
  * The library stops at a line that is no header (a folded one, one that
  * begins with a colon) and takes it for the end. The true end is an empty
  * line: "\r\n" of the last field (now NUL NUL), '\r', '\n' (now NUL).
+ * Two LF look the same if CR and NUL happen to follow them in the buffer.
  */
 static bool
 fields_ok(const struct http_head *head)

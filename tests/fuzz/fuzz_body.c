@@ -405,7 +405,7 @@ read_body(const char *text, size_t len, const cJSON *tree)
 	return r.p == r.end;
 }
 
-/* ---- forms ---------------------------------------------------------------- */
+/* ---- forms --------------------------------------------------------------- */
 
 struct form {
 	struct bytes names[NAMES_MAX + 1], values[NAMES_MAX + 1];
@@ -512,7 +512,7 @@ compare_form(const struct form *f, const cJSON *body)
 	SURE(count == f->roles);
 }
 
-/* ---- the members that the routes ask for ---------------------------------- */
+/* ---- the members that the routes ask for --------------------------------- */
 
 /* Each in one way only: missing, wrong or found, of one type. */
 static void

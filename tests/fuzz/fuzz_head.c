@@ -429,6 +429,22 @@ compare(const struct http_head *head, const struct strict *s)
 }
 
 /*
+ * A head that ends with two line feeds, behind which a carriage return and a
+ * zero byte stand by chance: the library made NUL of the line feeds, so this is
+ * what a true end leaves, too.
+ */
+static bool
+by_chance(const struct http_head *head, const char *cut, const uint8_t *plain)
+{
+	const char *value;
+
+	if (head->count == 0)
+		return false;
+	value = head->fields[head->count - 1].value;
+	return memcmp(plain + (value - cut) + strlen(value), "\n\n\r", 4) == 0;
+}
+
+/*
  * HTTP/1.0 without any field: as above, and the blanks may be four. Nothing
  * hangs on it: there is no body, and the connection is closed.
  */
@@ -453,7 +469,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	taken = library_cut(cut, (int)size, &head);
 	if (taken)
 		taken = http_check_head(&head) == 0;
-	SURE(taken == good || (taken && bare(&head)));
+	SURE(taken == good ||
+	    (taken && (bare(&head) || by_chance(&head, cut, data))));
 	if (taken && good)
 		compare(&head, &strict);
 	free(cut);

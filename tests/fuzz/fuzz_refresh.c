@@ -50,7 +50,7 @@ struct got {
 };
 
 struct message {
-	bool reply, old; /* old: from before the power cut */
+	bool reply, old; /* old: from before R5 repaired the row */
 	int sent, x;     /* x: key of a request, token of a reply */
 };
 
@@ -96,7 +96,7 @@ static struct {
 	struct got got;
 } race;
 
-/* ---- the input ------------------------------------------------------------ */
+/* ---- the input ----------------------------------------------------------- */
 static const uint8_t *input;
 static size_t input_left;
 
@@ -109,7 +109,7 @@ take(void)
 	return *input++;
 }
 
-/* ---- the service under test ----------------------------------------------- */
+/* ---- the service under test ---------------------------------------------- */
 static int64_t
 now(void *arg)
 {
@@ -255,7 +255,7 @@ sign_in(struct session *s)
 	remember(s, 0, tokens.refresh);
 }
 
-/* ---- what must come of it ------------------------------------------------- */
+/* ---- what must come of it ------------------------------------------------ */
 
 static bool
 fresh(const struct row *row)
@@ -433,6 +433,8 @@ present(struct session *s, int token, int key)
 	SURE(is_stored(s, &s->row));
 	receive(s, &want, &got);
 	keep_before(s, &want, &row, &at);
+	for (int i = 0; i < s->out_count && want.line == 5; i++)
+		s->out[i].old = true;
 	return want;
 }
 
@@ -501,7 +503,7 @@ present_two(struct session *s, const int tokens[2], const int keys[2])
 	s->has_before = false;
 }
 
-/* ---- the client ----------------------------------------------------------- */
+/* ---- the client ---------------------------------------------------------- */
 
 static void
 out_add(struct session *s, bool reply, int sent, int x)
@@ -616,7 +618,7 @@ move_message(struct session *s, unsigned which, bool twice)
 		arrive(s, i, twice);
 }
 
-/* ---- what goes wrong ------------------------------------------------------ */
+/* ---- what goes wrong ----------------------------------------------------- */
 
 static void
 steal(struct session *s, bool with_key)
@@ -678,8 +680,6 @@ cut_power(struct session *s)
 	s->row = s->row_before;
 	s->has_before = false;
 	s->rolled = true;
-	for (int i = 0; i < s->out_count; i++)
-		s->out[i].old = true;
 }
 
 /* Any token that there ever was, with any key: nothing is promised then. */
