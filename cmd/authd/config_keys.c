@@ -148,7 +148,7 @@ static bool
 take_secret(struct config_load *load, const struct key *key, const cJSON *value)
 {
 	struct config *config = load->config;
-	struct authtok_keys *keys = NULL;
+	struct authtok_keys *trial = NULL;
 	enum authtok_err err;
 	size_t len;
 
@@ -159,11 +159,11 @@ take_secret(struct config_load *load, const struct key *key, const cJSON *value)
 	len = strlen(value->valuestring);
 	if (len < 32 || len > 1024)
 		return config_fail(load, "must be 32 to 1024 bytes");
-	err = authtok_keys_new(&keys);
+	err = authtok_keys_new(&trial);
 	if (err == AUTHTOK_OK)
-		err = authtok_keys_add_hmac(keys, "secret", AUTHTOK_HS256,
+		err = authtok_keys_add_hmac(trial, "secret", AUTHTOK_HS256,
 		    value->valuestring, len, true);
-	authtok_keys_free(keys);
+	authtok_keys_free(trial);
 	if (err != AUTHTOK_OK)
 		return config_fail(load, "%s", authtok_strerror(err));
 	config->secret_len = len;

@@ -161,7 +161,7 @@ add_role(struct text *text, const char *role)
 	char upper[AUTHTOK_ROLE_MAX + 1];
 	size_t i;
 
-	for (i = 0; role[i] != '\0' && i < AUTHTOK_ROLE_MAX; i++)
+	for (i = 0; i < AUTHTOK_ROLE_MAX && role[i] != '\0'; i++)
 		upper[i] = (char)toupper((unsigned char)role[i]);
 	upper[i] = '\0';
 	text_add(text, "\"ROLE_");

@@ -236,7 +236,7 @@ revoke_or_rotate(
 	struct shared *shared = race->arg;
 	struct authtok_session s;
 	struct authtok_owner owner;
-	enum authtok_err err = AUTHTOK_OK;
+	enum authtok_err err;
 	unsigned i;
 	bool ended;
 

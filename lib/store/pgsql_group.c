@@ -104,16 +104,16 @@ lead(struct at_pgsql *db, const struct at_pg_lane *lane,
 	struct at_pg_conn *conn;
 	struct at_pg_job *job;
 	enum authtok_err err = at_pg_lease(db, self->deadline, &conn);
-	bool sent = err == AUTHTOK_OK, alone = err == AUTHTOK_EBUSY;
+	bool sent = err == AUTHTOK_OK, apart = err == AUTHTOK_EBUSY;
 
 	if (sent) {
 		err = run_group(conn, lane, group);
-		alone = err != AUTHTOK_OK && may_go_alone(lane, conn);
+		apart = err != AUTHTOK_OK && may_go_alone(lane, conn);
 		at_pg_release(conn, err);
 	}
 	for (job = group; job != NULL; job = job->next) {
 		job->err = err;
-		job->alone = alone && (sent || job != self);
+		job->alone = apart && (sent || job != self);
 	}
 }
 

@@ -21,6 +21,7 @@ read_place(struct at_conn *conn, enum at_stmt id, struct place *place)
 	sqlite3_stmt *stmt;
 	int rc = at_conn_stmt(conn, id, &stmt);
 
+	place->seq = 0;
 	if (rc != SQLITE_OK)
 		return at_conn_err(rc);
 	rc = sqlite3_step(stmt);

@@ -234,7 +234,7 @@ at_signature_check(const struct at_signature *signature, EVP_MD_CTX *scratch,
 {
 	bool errors_before = ERR_peek_error() != 0;
 	enum authtok_err err = AUTHTOK_OK;
-	int answer;
+	int answer = 0;
 
 	/* RFC 7518 sections 3.3 and 3.4: of this length and no other */
 	if (sig_len != signature->len)
