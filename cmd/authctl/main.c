@@ -53,6 +53,7 @@ option(const char *name, const char *brief, int argc, char **argv, int *i)
 	size_t len = strlen(name);
 	const char *word = argv[*i];
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.*): *i is below argc */
 	if (strncmp(word, name, len) == 0 && word[len] == '=')
 		return word + len + 1;
 	if (strcmp(word, name) != 0 &&

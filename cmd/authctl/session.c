@@ -142,6 +142,8 @@ take_option(struct words *words, int argc, char **argv, int *i)
 		if (value != NULL)
 			break;
 	}
+	/* cppcheck-suppress arrayIndexOutOfBounds ; with a value it is one of them
+	 */
 	if (value == NULL || *options[n].to != NULL)
 		return false;
 	*options[n].to = value;

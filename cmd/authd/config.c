@@ -199,12 +199,14 @@ read_file(struct config_load *load, size_t *ret_len, bool *ret_exposed)
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &st) != 0)
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe */
 		reason = strerror(errno);
 	else if (!S_ISREG(st.st_mode))
 		reason = "not a regular file";
 	else if (st.st_size > CONFIG_FILE_MAX)
 		reason = "larger than 1 MiB";
 	else if ((text = read_all(fd, &st, ret_len)) == NULL)
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe */
 		reason = strerror(errno);
 	else
 		*ret_exposed = (st.st_mode & S_IROTH) != 0;

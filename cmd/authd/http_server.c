@@ -135,6 +135,7 @@ http_start(const struct http_options *options, char *why, size_t why_len)
 		return server;
 	}
 	if (server->ctx == NULL && (err = http_listen_probe(&addr)) != 0)
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe */
 		snprintf(reason, sizeof(reason), "%s", strerror(err));
 	snprintf(why, why_len, "cannot listen on %s: %s", addr.text, reason);
 	http_library_stop(server);

@@ -104,6 +104,7 @@ http_response_clear(struct http_response *res)
 {
 	if (res->body_owned) {
 		union {
+			/* cppcheck-suppress unusedStructMember ; it is set */
 			const char *lent;
 			char *owned;
 		} body = { .lent = res->body };

@@ -27,6 +27,7 @@ static void
 explain(char *why, const char *path, const char *what, int err)
 {
 	snprintf(why, KEYFILE_WHY_MAX, "%.256s: %s%s%s", path, what,
+	    /* NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe */
 	    err != 0 ? ": " : "", err != 0 ? strerror(err) : "");
 }
 

@@ -74,6 +74,7 @@ parse_options(int argc, char **argv, struct options *options)
 	};
 	int c;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread is there yet */
 	while ((c = getopt_long(argc, argv, "tc:h", names, NULL)) != -1) {
 		if (c == 't')
 			options->check = true;

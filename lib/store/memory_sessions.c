@@ -148,7 +148,9 @@ end_oldest(const struct memory_user *user, size_t n, int64_t now,
 	size_t i;
 
 	for (i = 0; i < n; i++) {
+		/* cppcheck-suppress nullPointer ; not when n is 0 */
 		ret_ended[i] = oldest_live(user, now);
+		/* cppcheck-suppress nullPointer ; not when n is 0 */
 		ret_ended[i]->rec.revoked_at = now;
 	}
 }
@@ -162,6 +164,7 @@ audit_create(struct memory *m, struct memory_session *const *ended, size_t n,
 	enum authtok_err err = AUTHTOK_OK;
 
 	for (i = 0; i < n && !err; i++)
+		/* cppcheck-suppress nullPointer ; not when n is 0 */
 		err = at_memory_audit_limit(m, act, ended[i]->rec.sid);
 	if (!err)
 		err = at_memory_audit_act(m, act);

@@ -84,6 +84,7 @@ wait_in_queue(struct at_pg_pool *pool, int64_t deadline)
 	if (!at_pg_cond_init(&self.wake))
 		return NULL;
 	*pool->last = &self;
+	/* cppcheck-suppress autoVariables ; it leaves the queue before its end */
 	pool->last = &self.next;
 	while (self.conn == NULL)
 		if (!at_pg_cond_wait(&self.wake, &pool->lock, deadline))
