@@ -31,7 +31,8 @@ SAN_tsan := -fsanitize=thread -fno-omit-frame-pointer
 SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all
 SAN := $(SAN_$(VARIANT))
-ifneq ($(SAN),)
+# valgrind takes memmove's checked form for memcpy's
+ifneq ($(SAN)$(filter memcheck coverage,$(VARIANT)),)
 HARDEN :=
 endif
 
@@ -417,6 +418,31 @@ check-tsan:
 	CK_FORK=no \
 	$(MAKE) --no-print-directory check VARIANT=tsan CFLAGS='-O1 -g'
 
+# Unit and store tests under memcheck, which follows the processes of the tests,
+# not what they execute. Left out are
+#   test_instructions, test_constant_time: they run valgrind themselves
+#   test_agree, test_base64url: as many million steps of what test_verify does
+#   test_pairs: makes RSA keys, minutes of OpenSSL's arithmetic
+#   test_revocation: readers against a writer, and valgrind runs one at a time
+#   test_pgsql_lost: what answers when, and in valgrind all is late
+#   test_sqlite_fault: kill -9, and processes that race for a database
+MEMCHECK_NOT := test_instructions test_constant_time test_agree test_base64url \
+	test_pairs test_revocation test_pgsql_lost test_sqlite_fault
+MEMCHECK_BIN = $(filter-out $(addprefix %/,$(MEMCHECK_NOT)),$(filter \
+	$(BUILD)/tests/unit/% $(BUILD)/tests/store/%,$(SELECTED)))
+MEMCHECK := valgrind -q --vgdb=no --leak-check=full --error-exitcode=99 \
+	--fair-sched=yes --suppressions=$(abspath tests/valgrind.supp)
+.PHONY: check-memcheck
+check-memcheck:
+	@CC="$(CC)" .ci/deps memcheck
+	$(Q)$(MAKE) --no-print-directory run-memcheck VARIANT=memcheck \
+		CFLAGS='-O1 -g'
+
+.PHONY: run-memcheck
+run-memcheck: $(MEMCHECK_BIN)
+	$(Q)UNDER='$(MEMCHECK)' CK_TIMEOUT_MULTIPLIER=40 BUILD=$(abspath $(BUILD)) \
+	WITH_PGSQL="$(WITH_PGSQL)" tests/run.sh $(MEMCHECK_BIN)
+
 # The rotation rule in Promela, searched by spin and compared with the C rule.
 COMPARE := $(BUILD)/tests/model/spin/compare
 TABLE := $(BUILD)/tests/model/spin/table
@@ -575,6 +601,7 @@ help:
 	@echo 'make vectors     public test vectors; DIR=FOLDER with their checkouts'
 	@echo 'make fuzz        tokens, JSON and forms, heads, base64url and refreshes against'
 	@echo '                 second implementations; FUZZ_SECONDS, FUZZ_JOBS, ONLY=name'
+	@echo 'make check-memcheck  the unit and store tests in valgrind'
 	@echo 'make model       the rotation rule proved with spin'
 	@echo 'make soak        power cuts, kill -9 and contention for long'
 	@echo 'make bench       every path against its floor; ONLY=name, JSON=1'

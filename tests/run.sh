@@ -1,6 +1,6 @@
 #!/bin/sh
 # Run test programs, as many at once as there are processors (JOBS=n: as many as
-# that): tests/run.sh PROGRAM...
+# that), behind the words of $UNDER: tests/run.sh PROGRAM...
 # A program is made with Check (its closing line is counted) or is anything that
 # exits 0. Output is shown for failures. The last line says the sum.
 set -u
@@ -11,7 +11,8 @@ run_one() {
 	name=${1##*/}
 	log=$RESULTS/$(echo "$1" | tr / _)
 	began=$(date +%s)
-	"$1" >"$log" 2>&1
+	# shellcheck disable=SC2086 # a command and its options
+	${UNDER-} "$1" >"$log" 2>&1
 	status=$?
 	took=$(($(date +%s) - began))
 	line=$(grep -E '^[0-9]+%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+' \
