@@ -16,3 +16,6 @@ LDFLAGS_test_sqlite_pool = -Wl,--wrap=sem_post,--wrap=sem_destroy,--wrap=sem_clo
 # an answer is cut
 LDFLAGS_test_http_guard = -Wl,--wrap=fcntl,--wrap=http_socket_linger \
 	-Wl,--wrap=http_socket_count,--wrap=http_watch_expired,--wrap=mg_write
+# where secrets become public; what is not ours
+LDFLAGS_test_constant_time = -Wl,--wrap=CRYPTO_memcmp,--wrap=sodium_memcmp \
+	-Wl,--wrap=at_b64url_encode,--wrap=crypto_pwhash,--wrap=crypt_r

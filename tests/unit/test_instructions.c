@@ -13,10 +13,8 @@
  */
 #include "forge.h"
 #include "session_world.h"
+#include "valgrind.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define TIMES 100 /* operations that are counted */
@@ -45,7 +43,6 @@
 #define RECORD(gcc, clang) (gcc)
 #endif
 
-static char self[4096];
 static const char *wanted; /* what to run and do nothing else */
 
 /* ---- what is counted ----------------------------------------------------- */
@@ -114,12 +111,6 @@ START_TEST(counted)
 END_TEST
 
 /* ---- counting ------------------------------------------------------------ */
-static bool
-have_valgrind(void)
-{
-	return system("command -v valgrind >/dev/null 2>&1") == 0;
-}
-
 /*
  * What the functions of this program cost themselves. In callgrind's format a
  * line "ob=" changes the object, its name being told once, and the line behind
@@ -157,58 +148,27 @@ sum_own(FILE *file, const char *program)
 	return sum;
 }
 
-static int
-execute(const char *const *argv)
-{
-	pid_t child = fork();
-	int status;
-
-	ck_assert_int_ge(child, 0);
-	if (child == 0) {
-		/* a test that forked would leave nothing to count */
-		setenv("CK_FORK", "no", 1);
-		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
-		execvp(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(127);
-	}
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	return status;
-}
-
-/* Without its debugging information: valgrind cannot read every compiler's. */
-static void
-copy_program(const char *to)
-{
-	const char *const argv[] = { "strip", "--strip-debug", "-o", to, self,
-		NULL };
-
-	ck_assert_int_eq(execute(argv), 0);
-}
-
 static unsigned long
 count(const char *what, const char *function)
 {
-	char folder[] = "/tmp/authtok-count-XXXXXX";
-	char program[60], path[60], out[100], toggle[100];
+	struct copy copy;
+	char path[60], out[100], toggle[100];
 	const char *const argv[] = { "valgrind", "-q", "--tool=callgrind", out,
-		"--collect-atstart=no", toggle, program, what, NULL };
+		"--collect-atstart=no", toggle, copy.program, what, NULL };
 	unsigned long sum;
 	FILE *file;
 
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	snprintf(program, sizeof(program), "%s/program", folder);
-	snprintf(path, sizeof(path), "%s/out", folder);
+	copy_make(&copy);
+	snprintf(path, sizeof(path), "%s/out", copy.folder);
 	snprintf(out, sizeof(out), "--callgrind-out-file=%s", path);
 	snprintf(toggle, sizeof(toggle), "--toggle-collect=%s", function);
-	copy_program(program);
-	ck_assert_int_eq(execute(argv), 0);
+	ck_assert_int_eq(execute(argv, NULL), 0);
 	file = fopen(path, "r");
 	ck_assert_ptr_nonnull(file);
-	sum = sum_own(file, program);
+	sum = sum_own(file, copy.program);
 	fclose(file);
 	unlink(path);
-	unlink(program);
-	rmdir(folder);
+	copy_remove(&copy);
 	return sum / TIMES;
 }
 
@@ -261,16 +221,12 @@ int
 main(int argc, char **argv)
 {
 	TCase *t = tcase_create("instructions");
-	ssize_t n;
 
 	if (argc == 2) {
 		wanted = argv[1];
 		tcase_add_test(t, counted);
 		return forge_run(t);
 	}
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n <= 0)
-		return 1;
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, of_a_verify);
 	tcase_add_test(t, of_an_issue);
