@@ -30,9 +30,11 @@ SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=all \
 SAN_tsan := -fsanitize=thread -fno-omit-frame-pointer
 SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all
+# not a sanitizer, but wanted in the same places
+SAN_coverage := --coverage -fprofile-update=atomic -DAUTHTOK_COVERAGE
 SAN := $(SAN_$(VARIANT))
 # valgrind takes memmove's checked form for memcpy's
-ifneq ($(SAN)$(filter memcheck coverage,$(VARIANT)),)
+ifneq ($(SAN)$(filter memcheck,$(VARIANT)),)
 HARDEN :=
 endif
 
@@ -443,6 +445,20 @@ run-memcheck: $(MEMCHECK_BIN)
 	$(Q)UNDER='$(MEMCHECK)' CK_TIMEOUT_MULTIPLIER=40 BUILD=$(abspath $(BUILD)) \
 	WITH_PGSQL="$(WITH_PGSQL)" tests/run.sh $(MEMCHECK_BIN)
 
+# What the tests go through, as a table and, where gcovr is, as HTML. It needs
+# gcc; without optimisation, so that a branch is one of the source.
+.PHONY: coverage
+coverage:
+	@.ci/deps coverage
+	$(Q)$(MAKE) --no-print-directory run-coverage VARIANT=coverage \
+		CFLAGS='-O0 -g'
+
+.PHONY: run-coverage
+run-coverage: tests
+	$(Q)find $(BUILD)/obj -name '*.gcda' -delete
+	$(Q)$(MAKE) --no-print-directory run-tests; bad=$$?; \
+		tests/coverage.sh $(BUILD)/obj build/coverage/report && exit $$bad
+
 # The rotation rule in Promela, searched by spin and compared with the C rule.
 COMPARE := $(BUILD)/tests/model/spin/compare
 TABLE := $(BUILD)/tests/model/spin/table
@@ -602,6 +618,7 @@ help:
 	@echo 'make fuzz        tokens, JSON and forms, heads, base64url and refreshes against'
 	@echo '                 second implementations; FUZZ_SECONDS, FUZZ_JOBS, ONLY=name'
 	@echo 'make check-memcheck  the unit and store tests in valgrind'
+	@echo 'make coverage    lines and branches that the tests go through'
 	@echo 'make model       the rotation rule proved with spin'
 	@echo 'make soak        power cuts, kill -9 and contention for long'
 	@echo 'make bench       every path against its floor; ONLY=name, JSON=1'
