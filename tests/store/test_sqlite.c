@@ -222,6 +222,38 @@ START_TEST(test_damaged_database)
 }
 END_TEST
 
+/* The first page tells what the tables are: nothing can be opened without. */
+START_TEST(test_damaged_first_page)
+{
+	char garbage[3996];
+	int fd;
+
+	authtok_store_close(must_open(scratch.path, 100));
+	memset(garbage, 0xee, sizeof(garbage));
+	fd = open(scratch.path, O_WRONLY);
+	ck_assert_int_ge(fd, 0);
+	/* behind the header of the file */
+	ck_assert_int_eq(
+	    pwrite(fd, garbage, sizeof(garbage), 100), sizeof(garbage));
+	close(fd);
+	refused(scratch.path, AUTHTOK_ESTORE, "the database is damaged");
+}
+END_TEST
+
+/* The log is there and is nothing that we could open. */
+START_TEST(test_refuses_what_is_no_log)
+{
+	char log[128];
+
+	snprintf(log, sizeof(log), "%s-wal", scratch.path);
+	ck_assert_int_eq(symlink(log, log), 0);
+	refused(scratch.path, AUTHTOK_ESTORE,
+	    "cannot open the database or its log");
+	ck_assert_int_eq(unlink(log), 0);
+	authtok_store_close(must_open(scratch.path, 100));
+}
+END_TEST
+
 /* A row that we would not have written is a broken store, not an answer. */
 START_TEST(test_damaged_rows)
 {
@@ -530,6 +562,8 @@ main(void)
 	tcase_add_test(tc, test_refuses_what_is_no_database);
 	tcase_add_test(tc, test_refuses_missing_places);
 	tcase_add_test(tc, test_damaged_database);
+	tcase_add_test(tc, test_damaged_first_page);
+	tcase_add_test(tc, test_refuses_what_is_no_log);
 	tcase_add_test(tc, test_damaged_rows);
 	tcase_add_test(tc, test_no_statement_scans);
 	tcase_add_test(tc, test_plans_use_the_right_index);
