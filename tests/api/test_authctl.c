@@ -221,6 +221,25 @@ START_TEST(wrong_words_are_usage_and_create_nothing)
 }
 END_TEST
 
+/* Before the first word of a command. */
+START_TEST(options_and_commands_are_named)
+{
+	ck_assert_int_eq(ctl("", "--version", NULL), 0);
+	ck_assert_int_eq(strncmp(output, "authctl ", 8), 0);
+	ck_assert_int_eq(ctl("", "--help", NULL), 0);
+	ck_assert_ptr_nonnull(strstr(output, "usage: authctl"));
+	ck_assert_int_eq(ctl("", "-h", NULL), 0);
+	ck_assert_int_eq(ctl("", "--verbose", NULL), 2);
+	ck_assert_ptr_nonnull(strstr(output, "unknown option --verbose"));
+	ck_assert_int_eq(ctl("", "--config", NULL), 2);
+	ck_assert_ptr_nonnull(strstr(output, "--config needs a value"));
+	ck_assert_int_eq(ctl("", "users", "list", NULL), 2);
+	ck_assert_ptr_nonnull(strstr(output, "unknown command users"));
+	ck_assert_int_eq(ctl("", NULL), 2);
+	ck_assert_ptr_nonnull(strstr(output, "usage: authctl"));
+}
+END_TEST
+
 static int
 count(const char *text)
 {
@@ -362,6 +381,7 @@ main(void)
 	tcase_add_test(tcase, roles_disable_enable_delete);
 	tcase_add_test(tcase, passwd_takes_passwords_and_hashes);
 	tcase_add_test(tcase, wrong_words_are_usage_and_create_nothing);
+	tcase_add_test(tcase, options_and_commands_are_named);
 	tcase_add_test(tcase, keys_are_made);
 	tcase_add_test(tcase, a_terminal_is_asked_twice_without_echo);
 	tcase_add_test(tcase, an_interrupt_restores_the_echo);
