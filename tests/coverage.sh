@@ -1,14 +1,16 @@
 #!/bin/sh
-# Tell what the tests of `make coverage` went through: tests/coverage.sh OBJECTS OUT
-# Into OUT go the annotated sources (*.gcov), table.txt, which is also printed, and
-# index.html with all of it where gcovr is installed. Lines and branches of .c files
-# of ours; a branch counts when it was taken once.
+# Tell what the tests of `make coverage` went through:
+# tests/coverage.sh OBJECTS OUT
+# Into OUT go the annotated sources (*.gcov), table.txt, which is also printed,
+# and index.html with all of it where gcovr is installed. Lines and branches of
+# .c files of ours; a branch counts when it was taken once.
 set -eu
 objects=$1 out=$2
 mkdir -p "$out"
 rm -f "$out"/*.gcov "$out"/*.html "$out"/table.txt
 
-find "$objects/lib" "$objects/cmd" -name '*.gcno' | sort | while read -r note; do
+find "$objects/lib" "$objects/cmd" -name '*.gcno' | sort |
+while read -r note; do
 	gcov -b -p -r -o "${note%/*}" "${note%.gcno}.o" 2>/dev/null
 done | awk '
 	function count(line) {

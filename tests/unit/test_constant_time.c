@@ -49,13 +49,13 @@
 #else
 #define SECRET(p, len)     (void)(p)
 #define PUBLIC(p, len)     (void)(p)
-#define BITS(p, bits, len) (void)(p)
-#define SEEN(p, bits, len) (void)(p)
+#define BITS(p, bits, len) (void)(p), (void)(bits)
+#define SEEN(p, bits, len) (void)(p), (void)(bits)
 #endif
 
 #define FOUND 99 /* what valgrind exits with when it has something to say */
 
-/* ---- where a secret becomes public ---------------------------------------- */
+/* ---- where a secret becomes public --------------------------------------- */
 int __real_CRYPTO_memcmp(const void *a, const void *b, size_t len);
 int __wrap_CRYPTO_memcmp(const void *a, const void *b, size_t len);
 int __real_sodium_memcmp(const void *a, const void *b, size_t len);
@@ -112,7 +112,7 @@ __wrap_at_b64url_encode(const void *data, size_t len, char *out)
 	return __real_at_b64url_encode(copy, len, out);
 }
 
-/* ---- what is replaced ------------------------------------------------------ */
+/* ---- what is replaced ---------------------------------------------------- */
 int __wrap_crypto_pwhash(unsigned char *out, unsigned long long out_len,
     const char *password, unsigned long long len, const unsigned char *salt,
     unsigned long long passes, size_t memory, int alg);
@@ -153,7 +153,7 @@ __wrap_crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
 	return data->output;
 }
 
-/* ---- what is watched ------------------------------------------------------- */
+/* ---- what is watched ----------------------------------------------------- */
 static const char *wanted; /* what to run and do nothing else */
 
 static void
@@ -344,7 +344,7 @@ START_TEST(watched)
 }
 END_TEST
 
-/* ---- watching --------------------------------------------------------------- */
+/* ---- watching ------------------------------------------------------------ */
 START_TEST(no_secret_decides)
 {
 	struct copy copy;

@@ -23,8 +23,8 @@ void copy_remove(const struct copy *copy);
 
 /*
  * Execute argv with CK_FORK=no: a test that forked would leave nothing to see.
- * What it writes goes to out; NULL: only its errors are shown. Returns the status
- * of waitpid(2).
+ * What it writes goes to out; NULL: only its errors are shown. Returns the
+ * status of waitpid(2).
  */
 int execute(const char *const *argv, FILE *out);
 
