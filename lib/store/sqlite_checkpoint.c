@@ -282,7 +282,7 @@ at_checkpointer_open(struct at_sqlite *db, const struct at_why *why)
 
 	if (rc == SQLITE_OK) {
 		conn = &c->guard;
-		rc = at_conn_open(conn, why->path, db->busy_ms);
+		rc = at_conn_open_bare(conn, why->path, db->busy_ms);
 	}
 	return rc == SQLITE_OK ? AUTHTOK_OK : at_why_rc(why, conn, rc);
 }

@@ -124,7 +124,7 @@ at_conn_int(struct at_conn *conn, const char *sql, int64_t *ret_value)
 }
 
 int
-at_conn_open(struct at_conn *conn, const char *path, int busy_ms)
+at_conn_open_bare(struct at_conn *conn, const char *path, int busy_ms)
 {
 	/* no CREATE: the file was made before, with its mode. NOMUTEX: a
 	 * connection is used by whoever took it from its pool. */
@@ -132,9 +132,18 @@ at_conn_open(struct at_conn *conn, const char *path, int busy_ms)
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 	int rc = sqlite3_open_v2(path, &conn->db, flags, NULL);
 
+	if (rc == SQLITE_OK)
+		sqlite3_busy_timeout(conn->db, busy_ms);
+	return rc;
+}
+
+int
+at_conn_open(struct at_conn *conn, const char *path, int busy_ms)
+{
+	int rc = at_conn_open_bare(conn, path, busy_ms);
+
 	if (rc != SQLITE_OK)
 		return rc;
-	sqlite3_busy_timeout(conn->db, busy_ms);
 	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);

@@ -235,6 +235,8 @@ enum authtok_err at_conn_err(int rc);
 
 /* Open one connection. conn is zeroed before, closed after, also on failure. */
 int at_conn_open(struct at_conn *conn, const char *path, int busy_ms);
+/* One that reads no table, and does not read the schema. */
+int at_conn_open_bare(struct at_conn *conn, const char *path, int busy_ms);
 void at_conn_close(struct at_conn *conn);
 
 /* Run SQL without parameters or results. */
