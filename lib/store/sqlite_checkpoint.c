@@ -20,7 +20,7 @@
  * it. So each of ours has a guard, a second connection that reads meanwhile: the
  * log cannot begin anew beside a reader of it, nor can a checkpoint end beside a
  * reader of the database alone. It is why none of ours is a RESTART, which needs
- * that nobody reads.
+ * that nobody reads: the last part is copied with the lock of writers held.
  */
 #include "store/sqlite_internal.h"
 
@@ -73,12 +73,16 @@ at_checkpoint(struct at_sqlite *db, struct at_extent *ret_extent)
 	/* it reads from here on */
 	if (rc == SQLITE_OK)
 		rc = at_conn_int(&c->guard, "PRAGMA user_version", &any);
-	if (rc == SQLITE_OK)
+	if (rc != SQLITE_OK) {
+		at_fault_note(db, &c->guard);
+	} else {
 		rc = sqlite3_wal_checkpoint_v2(c->conn.db, NULL,
 		    SQLITE_CHECKPOINT_PASSIVE, &ret_extent->log,
 		    &ret_extent->copied);
-	else
-		at_fault_note(db, &c->guard);
+		/* another process is at it, or a reader stays: no fault */
+		if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
+			at_fault_note(db, &c->conn);
+	}
 	if (!sqlite3_get_autocommit(c->guard.db))
 		(void)at_conn_exec(&c->guard, "ROLLBACK");
 	return rc;
@@ -92,9 +96,6 @@ checkpoint(struct at_sqlite *db, struct at_extent *extent)
 	/* the log first, then the database: it does not say which it was */
 	if (rc == SQLITE_IOERR_FSYNC)
 		at_sync_break(db);
-	/* another process is at it, or a reader stays: no fault */
-	if ((rc & 0xff) != SQLITE_BUSY && rc != SQLITE_OK)
-		at_fault_note(db, &db->checkpointer.conn);
 	return rc;
 }
 
@@ -151,20 +152,27 @@ outwait_readers(struct at_sqlite *db)
 }
 
 /*
- * Nobody of this process writes meanwhile. Readers who came before keep a part
- * from being copied, those who come meanwhile the log from beginning anew, as it
- * does with the next commit. When one stays, what was copied is not on the disk.
+ * Nobody writes meanwhile, of another process neither if it lets us. Readers who
+ * came before keep a part from being copied, those who come meanwhile the log
+ * from beginning anew, as it does with the next commit. When one stays, what was
+ * copied is not on the disk.
  */
 static void
 finish(struct at_sqlite *db, struct at_extent *extent)
 {
 	struct at_conn *writer = at_pool_get(&db->writer, db->busy_ms);
+	int rc;
 
 	if (writer == NULL)
 		return;
 	outwait_readers(db);
-	if (checkpoint(db, extent) == SQLITE_OK &&
-	    extent->copied == extent->log)
+	sqlite3_busy_timeout(writer->db, AT_SQLITE_LOG_PATIENCE_MS);
+	(void)at_conn_run(writer, AT_STMT_BEGIN);
+	sqlite3_busy_timeout(writer->db, db->busy_ms);
+	rc = checkpoint(db, extent);
+	if (!sqlite3_get_autocommit(writer->db))
+		(void)at_conn_run(writer, AT_STMT_ROLLBACK);
+	if (rc == SQLITE_OK && extent->copied == extent->log)
 		outwait_readers(db);
 	else if (!sync_early(db))
 		keep_log(db);
