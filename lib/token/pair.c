@@ -13,6 +13,8 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 
+#include "token/roca.h"
+
 #define LEN 32 /* bytes of a part of Ed25519 and P-256 */
 
 static enum authtok_err
@@ -267,68 +269,6 @@ static const struct {
 
 #define RSA_PARTS (sizeof(rsa_parts) / sizeof(rsa_parts[0]))
 
-static unsigned
-gcd(unsigned a, unsigned b)
-{
-	unsigned rest;
-
-	while (b != 0) {
-		rest = a % b;
-		a = b;
-		b = rest;
-	}
-	return a;
-}
-
-/* The exponent of 65537 that gives rest modulo p, and its order; or false. */
-static bool
-log_65537(unsigned rest, unsigned p, unsigned *ret_log, unsigned *ret_order)
-{
-	unsigned power = 1, k = 0;
-	bool found = false;
-
-	do {
-		if (power == rest) {
-			*ret_log = k;
-			found = true;
-		}
-		power = power * (65537 % p) % p;
-		k++;
-	} while (power != 1);
-	*ret_order = k;
-	return found;
-}
-
-/*
- * Whether n is of the generator whose keys are quick to factor (ROCA,
- * CVE-2017-15361). Modulo the product of small primes each prime of it is a
- * power of 65537, so n is: modulo each, and the exponents agree. Of other
- * moduli one in 2^154 is.
- */
-static bool
-is_roca(const BIGNUM *n)
-{
-	static const uint8_t primes[] = { 3, 5, 7, 11, 13, 17, 19, 23, 29, 31,
-		37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101,
-		103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163,
-		167 };
-	unsigned logs[sizeof(primes)], orders[sizeof(primes)];
-	size_t i, j;
-
-	for (i = 0; i < sizeof(primes); i++) {
-		if (!log_65537((unsigned)BN_mod_word(n, primes[i]), primes[i],
-			&logs[i], &orders[i]))
-			return false;
-		for (j = 0; j < i; j++) {
-			unsigned both = gcd(orders[i], orders[j]);
-
-			if (logs[i] % both != logs[j] % both)
-				return false;
-		}
-	}
-	return true;
-}
-
 /* What is so of every RSA key: OpenSSL's own check seeks primes for a second. */
 static enum authtok_err
 check_modulus(const BIGNUM *n, const BIGNUM *e, const char **ret_why)
@@ -344,7 +284,7 @@ check_modulus(const BIGNUM *n, const BIGNUM *e, const char **ret_why)
 	if (!BN_is_odd(e) || BN_is_one(e))
 		return bad(AUTHTOK_EWEAK, ret_why,
 		    "the exponent e is not an odd number from 3");
-	if (is_roca(n))
+	if (at_is_roca(n))
 		return bad(AUTHTOK_EWEAK, ret_why,
 		    "the modulus n is of a flawed generator (ROCA)");
 	if (BN_num_bits(e) > 64)
