@@ -324,7 +324,7 @@ at_sync_wait(struct at_sqlite *db, uint64_t ticket)
 	pthread_mutex_lock(&sync->lock);
 	if (!settled(sync, ticket) && sync->busy && !await_lead(sync, &self))
 		return self.ok ? AUTHTOK_OK : AUTHTOK_ESTORE;
-	if (!settled(sync, ticket)) {
+	if (self.leads || !settled(sync, ticket)) {
 		sync->busy = true;
 		while (!settled(sync, ticket))
 			sync_all(db);

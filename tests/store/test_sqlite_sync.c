@@ -2,6 +2,7 @@
  * What is on the disk when the SQLite backend says so, also when the disk has
  * failed and the log may have a gap. Who waits for it: test_sqlite_together.c.
  */
+#include "sqlite_disk.h"
 #include "sqlite_group.h"
 
 #include <errno.h>
@@ -16,31 +17,18 @@ static struct scratch scratch;
 
 /* ---- the disk ------------------------------------------------------------- */
 
-/* The store and SQLite call these instead of the C library's: exported. */
+static struct disk disk = DISK_INIT;
+
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t change;
-	bool fails;
-	bool keeps; /* what is on it of the log, beside the log */
+	bool keeps; /* what is on the disk of the log, beside the log */
 	bool gap;   /* the log is on it up to a gap, and passes for written */
-	atomic_bool lossy; /* the database is not written, as is said once */
-	atomic_bool full;  /* the database cannot be written to, the log can */
-	bool stands;       /* whoever waits goes on when it does not any more */
-	unsigned waiting;
-} disk = { .lock = PTHREAD_MUTEX_INITIALIZER,
-	.change = PTHREAD_COND_INITIALIZER };
+} wal = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* Whether the name of the file ends so, four characters long. */
-static bool
-is_file(int fd, const char *end)
-{
-	char link[64], path[256];
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path));
-	return n > 4 && memcmp(path + n - 4, end, 4) == 0;
-}
+static struct {
+	atomic_bool lossy; /* it is not written, as is said once */
+	atomic_bool full;  /* it cannot be written to, the log can */
+} database;
 
 static bool
 is_log(int fd)
@@ -55,32 +43,29 @@ keep_log(void)
 	char command[300];
 
 	if (scratch_size(&scratch, "-wal") == 0)
-		disk.gap = false;
-	if (disk.gap)
+		wal.gap = false;
+	if (wal.gap)
 		return;
 	snprintf(command, sizeof(command), "cp %s-wal %s-kept", scratch.path,
 	    scratch.path);
 	ck_assert_int_eq(system(command), 0);
 }
 
+/* The store and SQLite call these instead of the C library's: exported. */
 __attribute__((visibility("default"))) int
 fdatasync(int fd)
 {
-	bool fails = is_file(fd, "t.db") && atomic_exchange(&disk.lossy, false);
+	bool fails =
+	    is_file(fd, "t.db") && atomic_exchange(&database.lossy, false);
 
 	if (is_log(fd)) {
-		pthread_mutex_lock(&disk.lock);
-		disk.waiting++;
-		pthread_cond_broadcast(&disk.change);
-		while (disk.stands)
-			pthread_cond_wait(&disk.change, &disk.lock);
-		disk.waiting--;
-		fails = disk.fails;
+		fails = !disk_wait(&disk);
+		pthread_mutex_lock(&wal.lock);
 		if (fails)
-			disk.gap = true;
-		else if (disk.keeps)
+			wal.gap = true;
+		else if (wal.keeps)
 			keep_log();
-		pthread_mutex_unlock(&disk.lock);
+		pthread_mutex_unlock(&wal.lock);
 	}
 	if (!fails)
 		return (int)syscall(SYS_fdatasync, fd);
@@ -93,12 +78,12 @@ pwrite64(int fd, const void *data, size_t len, off64_t offset)
 {
 	/* another header, or all of it once more: no gap matters any more */
 	if (offset == 0 && is_log(fd)) {
-		pthread_mutex_lock(&disk.lock);
-		disk.gap = false;
-		pthread_mutex_unlock(&disk.lock);
+		pthread_mutex_lock(&wal.lock);
+		wal.gap = false;
+		pthread_mutex_unlock(&wal.lock);
 	}
 	/* the index of the log has room too */
-	if (!atomic_load(&disk.full) || is_log(fd) || is_file(fd, "-shm"))
+	if (!atomic_load(&database.full) || is_log(fd) || is_file(fd, "-shm"))
 		return syscall(SYS_pwrite64, fd, data, len, offset);
 	errno = ENOSPC;
 	return -1;
@@ -127,28 +112,10 @@ ftruncate(int fd, off_t len)
 }
 
 static void
-disk_stands(bool stands)
-{
-	pthread_mutex_lock(&disk.lock);
-	disk.stands = stands;
-	pthread_cond_broadcast(&disk.change);
-	pthread_mutex_unlock(&disk.lock);
-}
-
-static void
-await_waiting(unsigned number)
-{
-	pthread_mutex_lock(&disk.lock);
-	while (disk.waiting < number)
-		pthread_cond_wait(&disk.change, &disk.lock);
-	pthread_mutex_unlock(&disk.lock);
-}
-
-static void
 setup(void)
 {
 	scratch_make(&scratch);
-	disk.keeps = disk.gap = false;
+	wal.keeps = wal.gap = false;
 }
 
 static void
@@ -249,7 +216,7 @@ START_TEST(test_gap_stays_away)
 	struct authtok_store *store = open_group(scratch.path, &id);
 	uint32_t i;
 
-	disk.keeps = true;
+	wal.keeps = true;
 	make_session(&session, id, 0);
 	ck_assert_int_eq(
 	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
@@ -307,7 +274,7 @@ START_TEST(test_gap_is_closed_first)
 
 	sqlite3_wal_checkpoint_v2(
 	    writer_of(store), NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	disk.keeps = true;
+	wal.keeps = true;
 	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
 	ck_assert_int_eq(
 	    OP(store, user_update, &user, AUTHTOK_END_NONE, NULL, &at_noon),
@@ -347,7 +314,7 @@ START_TEST(test_gap_is_inherited)
 	int64_t id = 0;
 	struct authtok_store *store = open_group(scratch.path, &id);
 
-	disk.keeps = true;
+	wal.keeps = true;
 	make_session(&session, id, 0);
 	ck_assert_int_eq(
 	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
@@ -382,7 +349,7 @@ START_TEST(test_full_database)
 	    &((struct at_sqlite *)store->ctx)->checkpointer;
 
 	make_session(&session, id, 0);
-	atomic_store(&disk.full, true);
+	atomic_store(&database.full, true);
 	rotate_to(store, &session, 2 * AT_SQLITE_LOG_STEP);
 	/* whatever became of it beside them */
 	rotate_in_step(store, &session, 3 * AT_SQLITE_LOG_STEP);
@@ -391,7 +358,7 @@ START_TEST(test_full_database)
 	ck_assert_int_ge(c->seen, 3 * AT_SQLITE_LOG_STEP);
 	ck_assert_int_eq(
 	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_OK);
-	atomic_store(&disk.full, false);
+	atomic_store(&database.full, false);
 	make_session(&session, id, 1);
 	rotate_until_anew(store, &session);
 	ck_assert_int_eq(revoked_without_log(), 1);
@@ -438,7 +405,7 @@ START_TEST(test_lossy_database_behind_a_gap)
 	ck_assert_int_eq(
 	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_ESTORE);
 	disk.fails = false;
-	atomic_store(&disk.lossy, true);
+	atomic_store(&database.lossy, true);
 	make_session(&session, id, 1);
 	ck_assert_int_eq(
 	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_ESTORE);
@@ -450,7 +417,7 @@ START_TEST(test_lossy_database_behind_a_gap)
 		    AUTHTOK_ESTORE);
 		ck_assert_int_gt(scratch_size(&scratch, "-wal"), 0);
 	}
-	ck_assert(!atomic_load(&disk.lossy));
+	ck_assert(!atomic_load(&database.lossy));
 	authtok_store_explain(store, why, sizeof(why));
 	ck_assert_msg(
 	    strstr(why, "database cannot be written") != NULL, "%s", why);
@@ -485,9 +452,9 @@ START_TEST(test_lossy_database)
 	ck_assert_int_lt(c->seen, AT_SQLITE_LOG_STEP);
 	reader = raw_open(scratch.path);
 	raw_exec(reader, "BEGIN; SELECT * FROM users");
-	atomic_store(&disk.lossy, true);
+	atomic_store(&database.lossy, true);
 	rotate_in_step(store, &session, AT_SQLITE_LOG_STEP + 1);
-	ck_assert(!atomic_load(&disk.lossy));
+	ck_assert(!atomic_load(&database.lossy));
 	authtok_store_explain(store, why, sizeof(why));
 	ck_assert_msg(strstr(why, "Input/output error") != NULL, "%s", why);
 	sqlite3_close(reader);
@@ -546,11 +513,11 @@ START_TEST(test_gap_during_a_wait)
 	struct authtok_store *store = open_group(scratch.path, &id);
 	struct at_sqlite *db = store->ctx;
 
-	disk_stands(true);
+	disk_stands(&disk, true);
 	start_member(&member, store, 0, revoke_member);
-	await_waiting(1);
+	disk_await(&disk, 1);
 	at_sync_break(db);
-	disk_stands(false);
+	disk_stands(&disk, false);
 	join_member(&member);
 	ck_assert_int_eq(member.err, AUTHTOK_OK);
 	ck_assert(!at_sync_broken(db));

@@ -3,12 +3,11 @@
  * is done together, and what becomes of it when one of them, the commit or the
  * disk fails.
  */
+#include "sqlite_disk.h"
 #include "sqlite_group.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,66 +17,16 @@ static int64_t id; /* of the user */
 
 /* ---- the disk ------------------------------------------------------------- */
 
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	unsigned log_waits; /* fdatasync of a log */
-	unsigned waiting;   /* in one */
-	bool stands; /* whoever waits goes on when it does not any more */
-	bool fails;
-} disk = { .lock = PTHREAD_MUTEX_INITIALIZER,
-	.change = PTHREAD_COND_INITIALIZER };
-
-static bool
-is_log(int fd)
-{
-	char link[64], path[256];
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path));
-	return n > 4 && memcmp(path + n - 4, "-wal", 4) == 0;
-}
+static struct disk disk = DISK_INIT;
 
 /* The store calls this instead of the C library's: exported. */
 __attribute__((visibility("default"))) int
 fdatasync(int fd)
 {
-	bool fails = false;
-
-	if (is_log(fd)) {
-		pthread_mutex_lock(&disk.lock);
-		disk.log_waits++;
-		disk.waiting++;
-		pthread_cond_broadcast(&disk.change);
-		while (disk.stands)
-			pthread_cond_wait(&disk.change, &disk.lock);
-		disk.waiting--;
-		fails = disk.fails;
-		pthread_mutex_unlock(&disk.lock);
-	}
-	if (!fails)
+	if (!is_file(fd, "-wal") || disk_wait(&disk))
 		return (int)syscall(SYS_fdatasync, fd);
 	errno = EIO;
 	return -1;
-}
-
-static void
-disk_stands(bool stands)
-{
-	pthread_mutex_lock(&disk.lock);
-	disk.stands = stands;
-	pthread_cond_broadcast(&disk.change);
-	pthread_mutex_unlock(&disk.lock);
-}
-
-static void
-await_waiting(unsigned number)
-{
-	pthread_mutex_lock(&disk.lock);
-	while (disk.waiting < number)
-		pthread_cond_wait(&disk.change, &disk.lock);
-	pthread_mutex_unlock(&disk.lock);
 }
 
 static void
@@ -85,7 +34,7 @@ setup(void)
 {
 	scratch_make(&scratch);
 	store = open_group(scratch.path, &id);
-	disk.log_waits = 0;
+	disk.waits = 0;
 	disk.fails = false;
 }
 
@@ -108,9 +57,9 @@ START_TEST(test_who_waits)
 	make_session(&session, id, 1);
 #define WAITS(number, op, ...)                                            \
 	do {                                                              \
-		disk.log_waits = 0;                                       \
+		disk.waits = 0;                                           \
 		ck_assert_int_eq(OP(store, op, __VA_ARGS__), AUTHTOK_OK); \
-		ck_assert_uint_eq(disk.log_waits, number);                \
+		ck_assert_uint_eq(disk.waits, number);                    \
 	} while (0)
 	WAITS(0, session_update, &session, 0, 0, false, NULL);
 	WAITS(1, session_update, &session, 0, 0, true, NULL);
@@ -124,10 +73,10 @@ START_TEST(test_who_waits)
 	WAITS(1, session_revoke_user, id, NULL, &at_noon, &count);
 	WAITS(1, session_delete, session.sid, 0, 0);
 	/* nor what removed it */
-	disk.log_waits = 0;
+	disk.waits = 0;
 	ck_assert_int_eq(
 	    OP(store, session_revoke, session.sid, &at_noon), AUTHTOK_EUNKNOWN);
-	ck_assert_uint_eq(disk.log_waits, 1);
+	ck_assert_uint_eq(disk.waits, 1);
 	ck_assert_int_eq(OP(store, user_find, id, &user), AUTHTOK_OK);
 	WAITS(1, user_update, &user, AUTHTOK_END_ALL, NULL, &at_noon);
 	WAITS(0, purge, UNTIL, 0, 9, &count, &(bool){ false });
@@ -172,12 +121,12 @@ START_TEST(test_waiting_together)
 		    i == BAD ? AUTHTOK_ECRYPTO : AUTHTOK_ESTORE);
 	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM audit"), 0);
 	ck_assert_int_eq(raw_int(db, "SELECT count(*) FROM revocations"), 0);
-	ck_assert_uint_eq(disk.log_waits, 0);
+	ck_assert_uint_eq(disk.waits, 0);
 	commits = 0;
 	sqlite3_commit_hook(writer_of(store), count_commit, &commits);
 	run_group(store, members, revoke_member);
 	ck_assert_int_eq(commits, 1);
-	ck_assert_uint_eq(disk.log_waits, 1);
+	ck_assert_uint_eq(disk.waits, 1);
 	for (i = 0; i < GROUP; i++)
 		ck_assert_int_eq(
 		    members[i].err, i == BAD ? AUTHTOK_ECRYPTO : AUTHTOK_OK);
@@ -242,7 +191,7 @@ START_TEST(test_rotating_together)
 	commits = 0;
 	run_group(store, members, rotate_member);
 	ck_assert_int_eq(commits, 1);
-	ck_assert_uint_eq(disk.log_waits, 0);
+	ck_assert_uint_eq(disk.waits, 0);
 	for (i = 0; i < GROUP; i++)
 		ck_assert_int_eq(
 		    members[i].err, i == BAD ? AUTHTOK_ECHANGED : AUTHTOK_OK);
@@ -275,13 +224,13 @@ START_TEST(test_some_wait)
 	uint32_t i;
 
 	shift = (unsigned)_i;
-	disk_stands(true);
+	disk_stands(&disk, true);
 	start_group(store, members, rotate_or_revoke);
-	await_waiting(1);
+	disk_await(&disk, 1);
 	for (i = 0; i < GROUP; i++)
 		if (rotates(i) || i == BAD)
 			join_member(&members[i]);
-	disk_stands(false);
+	disk_stands(&disk, false);
 	for (i = 0; i < GROUP; i++)
 		if (!rotates(i) && i != BAD)
 			join_member(&members[i]);
@@ -290,7 +239,7 @@ START_TEST(test_some_wait)
 			ck_assert_int_eq(members[i].err, AUTHTOK_OK);
 	ck_assert_int_eq(members[BAD].err,
 	    rotates(BAD) ? AUTHTOK_ECHANGED : AUTHTOK_ECRYPTO);
-	ck_assert_uint_eq(disk.log_waits, 1);
+	ck_assert_uint_eq(disk.waits, 1);
 }
 END_TEST
 
@@ -302,7 +251,7 @@ START_TEST(test_failing_disk_together)
 
 	disk.fails = true;
 	run_group(store, members, revoke_member);
-	ck_assert_uint_eq(disk.log_waits, 1);
+	ck_assert_uint_eq(disk.waits, 1);
 	for (i = 0; i < GROUP; i++)
 		ck_assert_int_eq(members[i].err,
 		    i == BAD ? AUTHTOK_ECRYPTO : AUTHTOK_ESTORE);
@@ -325,9 +274,9 @@ START_TEST(test_waits_beside_the_writer)
 	struct at_sync *sync = &((struct at_sqlite *)store->ctx)->sync;
 	uint64_t tickets;
 
-	disk_stands(true);
+	disk_stands(&disk, true);
 	start_member(&first, store, 0, revoke_member);
-	await_waiting(1);
+	disk_await(&disk, 1);
 	make_session(&session, id, 1);
 	session.gen = 1;
 	ck_assert_int_eq(
@@ -341,12 +290,12 @@ START_TEST(test_waits_beside_the_writer)
 	start_member(&second, store, 2, revoke_member);
 	while (atomic_load(&sync->tickets) == tickets)
 		sched_yield();
-	disk_stands(false);
+	disk_stands(&disk, false);
 	join_member(&first);
 	join_member(&second);
 	ck_assert_int_eq(first.err, AUTHTOK_OK);
 	ck_assert_int_eq(second.err, AUTHTOK_OK);
-	ck_assert_uint_eq(disk.log_waits, 2);
+	ck_assert_uint_eq(disk.waits, 2);
 }
 END_TEST
 
@@ -375,24 +324,24 @@ START_TEST(test_next_wait_is_shared)
 	struct member members[BAD];
 	uint32_t i;
 
-	disk_stands(true);
+	disk_stands(&disk, true);
 	for (i = 0; i < BAD; i++) {
 		before = sync->last;
 		start_member(&members[i], store, i, revoke_member);
 		if (i == 0)
-			await_waiting(1);
+			disk_await(&disk, 1);
 		else
 			await_queued(sync, before);
 	}
 	disk.fails = _i == 1;
-	disk_stands(false);
+	disk_stands(&disk, false);
 	for (i = 0; i < BAD; i++) {
 		join_member(&members[i]);
 		ck_assert_int_eq(
 		    members[i].err, disk.fails ? AUTHTOK_ESTORE : AUTHTOK_OK);
 	}
 	if (!disk.fails)
-		ck_assert_uint_eq(disk.log_waits, 2);
+		ck_assert_uint_eq(disk.waits, 2);
 	disk.fails = false;
 	start_member(&members[0], store, BAD + 1, revoke_member);
 	join_member(&members[0]);
