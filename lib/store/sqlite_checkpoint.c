@@ -13,7 +13,7 @@
  * Several processes may do this to one database: SQLite lets one at a time. A
  * reader that stays keeps the log from beginning anew; it is asked again after
  * each STEP. What a thread that dies, or fails, leaves is in the log, which the
- * next one copies; when the disk fails, not before all have closed the database.
+ * next one copies; when the disk fails, not as long as this process lives.
  *
  * Before 3.51.3 SQLite may take a new log for copied when it began just as a
  * checkpoint did (sqlite.org/wal.html, the WAL-reset bug), and loses what is in
@@ -120,7 +120,7 @@ sync_early(struct at_sqlite *db)
 /*
  * Nobody, of whatever process, will copy again what was copied, until all of
  * them have closed the database. Until then the log must not begin anew: a
- * reader that stays sees to that.
+ * reader that stays sees to that, as long as this process does.
  */
 static void
 keep_log(struct at_sqlite *db)
