@@ -427,9 +427,8 @@ check-tsan:
 #   test_pairs: makes RSA keys, minutes of OpenSSL's arithmetic
 #   test_revocation: readers against a writer, and valgrind runs one at a time
 #   test_pgsql_lost: what answers when, and in valgrind all is late
-#   test_sqlite_fault: kill -9, and processes that race for a database
 MEMCHECK_NOT := test_instructions test_constant_time test_agree test_base64url \
-	test_pairs test_revocation test_pgsql_lost test_sqlite_fault
+	test_pairs test_revocation test_pgsql_lost
 MEMCHECK_BIN = $(filter-out $(addprefix %/,$(MEMCHECK_NOT)),$(filter \
 	$(BUILD)/tests/unit/% $(BUILD)/tests/store/%,$(SELECTED)))
 MEMCHECK := valgrind -q --vgdb=no --leak-check=full --error-exitcode=99 \

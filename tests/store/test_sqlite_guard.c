@@ -8,6 +8,7 @@
 #include "sqlite_group.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,9 +122,9 @@ die_with_a_log(void *arg)
 	int64_t id;
 
 	make_user(&user, "ann");
-	if (OP(store, user_create, &user, NULL, &id) != AUTHTOK_OK)
-		_exit(1);
-	_exit(0);
+	CHILD_CHECK(OP(store, user_create, &user, NULL, &id) == AUTHTOK_OK);
+	kill(getpid(), SIGKILL);
+	return 1;
 }
 
 /* The log of one who died, at the open. */
@@ -132,7 +133,7 @@ START_TEST(test_inherited_log)
 	struct authtok_store *store;
 
 	ck_assert_int_eq(
-	    child_wait(child_start(die_with_a_log, scratch.path)), 0);
+	    child_wait(child_start(die_with_a_log, scratch.path)), -1);
 	store = must_open(scratch.path, 10000);
 	ck_assert_uint_ge(begun(), 1);
 	ck_assert_uint_eq(unguarded(), 0);
