@@ -33,11 +33,14 @@ struct entry {
 	_Atomic(int64_t) until;
 };
 
-/* The tags are apart: a search that finds nothing touches them only. */
+/*
+ * The tags are apart, and one byte each: a search that finds nothing touches
+ * hardly anything else.
+ */
 struct places {
 	struct places *older;
 	size_t capacity;
-	_Atomic(uint32_t) *tags; /* 0: empty; kind in the lowest two bits */
+	_Atomic(uint8_t) *tags; /* 0: empty; kind in the lowest two bits */
 	struct entry entries[];
 };
 
@@ -58,7 +61,7 @@ struct authtok_revocations {
 struct key {
 	uint64_t word[2];
 	uint64_t hash;
-	uint32_t tag;
+	uint8_t tag;
 };
 
 /* Spread what may be small numbers (the finaliser of a 64-bit mixer). */
@@ -77,7 +80,7 @@ make_key(uint64_t first, uint64_t second, unsigned kind)
 {
 	struct key key = { { first, second }, mix(first ^ second), 0 };
 
-	key.tag = (uint32_t)(key.hash >> 32 << 2) | kind;
+	key.tag = (uint8_t)(key.hash >> 58 << 2 | kind);
 	return key;
 }
 
@@ -122,7 +125,7 @@ place_of(const struct places *p, const struct key *key, bool *ret_taken)
 {
 	size_t i = key->hash & (p->capacity - 1);
 	const struct entry *e;
-	uint32_t tag;
+	uint8_t tag;
 
 	for (;; i = (i + 1) & (p->capacity - 1)) {
 		tag = atomic_load_explicit(&p->tags[i], memory_order_acquire);
