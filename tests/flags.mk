@@ -19,3 +19,5 @@ LDFLAGS_test_http_guard = -Wl,--wrap=fcntl,--wrap=http_socket_linger \
 # where secrets become public; what is not ours
 LDFLAGS_test_constant_time = -Wl,--wrap=CRYPTO_memcmp,--wrap=sodium_memcmp \
 	-Wl,--wrap=at_b64url_encode,--wrap=crypto_pwhash,--wrap=crypt_r
+# a minute passes when the test says so
+LDFLAGS_test_upkeep = -Wl,--wrap=steady_in

@@ -49,7 +49,7 @@ struct world {
 	enum world_op op;
 	enum world_how how;
 	enum authtok_err err;
-	int nth;
+	atomic_int nth;
 	bool persist;
 	/* updates that may be lost with power are: nothing is written */
 	bool power_lost;
