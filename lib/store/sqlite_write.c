@@ -42,17 +42,17 @@ transact(struct at_sqlite *db, struct at_conn *conn, at_op *op, void *arg)
 	return transact_from(db, conn, AT_STMT_BEGIN, op, arg);
 }
 
-/* Who hears that there is no such row takes it for ended, and says so. */
-static bool
-says_done(enum authtok_err err)
-{
-	return err == AUTHTOK_OK || err == AUTHTOK_EUNKNOWN;
-}
-
-/* What becomes of those whose transaction went down with another's failure. */
+/*
+ * What becomes of one whose transaction went down: all that it found may be
+ * another's work that is lost with it, a name that is taken as well as a session
+ * that is over. Only its own failure is still true.
+ */
 static enum authtok_err
-shared_failure(enum authtok_err err)
+shared_failure(enum authtok_err own, enum authtok_err err)
 {
+	if (own == AUTHTOK_ENOMEM ||
+	    authtok_err_class(own) == AUTHTOK_CLASS_SYSTEM)
+		return own;
 	return err == AUTHTOK_ENOMEM || err == AUTHTOK_EBUSY ? err
 							     : AUTHTOK_ESTORE;
 }
@@ -115,10 +115,8 @@ carry_out_together(
 	roll_back(conn);
 	if (err == AUTHTOK_OK)
 		return;
-	/* what had gone well is lost too, and what was gone may be back */
 	for (job = first; job != NULL; job = job->next)
-		if (says_done(job->err))
-			job->err = shared_failure(err);
+		job->err = shared_failure(job->err, err);
 }
 
 static void
@@ -157,11 +155,15 @@ pick_waiting(struct at_sqlite *db, struct at_job *own)
 	return count;
 }
 
-/* Also what changed nothing: what it found may be on its way to the disk. */
+/*
+ * Also what changed nothing: what it found may be on its way to the disk. Who
+ * hears that there is no such row takes it for ended, and says so.
+ */
 static bool
 needs_disk(const struct at_job *job)
 {
-	return job->durable != NULL && *job->durable && says_done(job->err);
+	return job->durable != NULL && *job->durable &&
+	    (job->err == AUTHTOK_OK || job->err == AUTHTOK_EUNKNOWN);
 }
 
 /*
