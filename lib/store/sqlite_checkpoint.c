@@ -62,29 +62,46 @@ see_commit(void *arg, sqlite3 *conn, const char *name, int frames)
 	return SQLITE_OK;
 }
 
-int
-at_checkpoint(struct at_sqlite *db, struct at_extent *ret_extent)
+/* The guard reads from here on. */
+static int
+guard_log(struct at_sqlite *db)
 {
 	struct at_checkpointer *c = &db->checkpointer;
 	int64_t any;
-	int rc = at_conn_exec(&c->guard, "BEGIN");
+	int rc;
 
-	ret_extent->log = ret_extent->copied = -1;
-	/* it reads from here on */
+	at_unguard_log(db);
+	rc = at_conn_exec(&c->guard, "BEGIN");
 	if (rc == SQLITE_OK)
 		rc = at_conn_int(&c->guard, "PRAGMA user_version", &any);
-	if (rc != SQLITE_OK) {
+	if (rc != SQLITE_OK)
 		at_fault_note(db, &c->guard);
-	} else {
-		rc = sqlite3_wal_checkpoint_v2(c->conn.db, NULL,
-		    SQLITE_CHECKPOINT_PASSIVE, &ret_extent->log,
-		    &ret_extent->copied);
-		/* another process is at it, or a reader stays: no fault */
-		if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
-			at_fault_note(db, &c->conn);
-	}
-	if (!sqlite3_get_autocommit(c->guard.db))
-		(void)at_conn_exec(&c->guard, "ROLLBACK");
+	return rc;
+}
+
+void
+at_unguard_log(struct at_sqlite *db)
+{
+	struct at_conn *guard = &db->checkpointer.guard;
+
+	if (!sqlite3_get_autocommit(guard->db))
+		(void)at_conn_exec(guard, "ROLLBACK");
+}
+
+int
+at_checkpoint(struct at_sqlite *db, struct at_extent *ret_extent)
+{
+	struct at_conn *conn = &db->checkpointer.conn;
+	int rc = guard_log(db);
+
+	ret_extent->log = ret_extent->copied = -1;
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = sqlite3_wal_checkpoint_v2(conn->db, NULL,
+	    SQLITE_CHECKPOINT_PASSIVE, &ret_extent->log, &ret_extent->copied);
+	/* another process is at it, or a reader stays: no fault */
+	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
+		at_fault_note(db, conn);
 	return rc;
 }
 
@@ -104,7 +121,9 @@ checkpoint(struct at_sqlite *db, struct at_extent *extent)
  * copied to the system. Let it go to the disk now, or the last one would wait
  * for all of it with the writer held: 20 ms instead of one or two. The last one
  * would not hear any more what is said here: a wait that failed is reported
- * once, and the pages pass for written.
+ * once, and the pages pass for written. Nobody, of whatever process, would copy
+ * them again until all have closed the database: so the log must not begin anew,
+ * and the guard, which has read since before they were copied, goes on with it.
  */
 static bool
 sync_early(struct at_sqlite *db)
@@ -113,24 +132,9 @@ sync_early(struct at_sqlite *db)
 
 	if (at_sync_database(&db->checkpointer.conn, &error))
 		return true;
+	atomic_store(&db->sync.lost, true);
 	at_sync_say_lost(db, error);
 	return false;
-}
-
-/*
- * Nobody, of whatever process, will copy again what was copied, until all of
- * them have closed the database. Until then the log must not begin anew: a
- * reader that stays sees to that, as long as this process does.
- */
-static void
-keep_log(struct at_sqlite *db)
-{
-	struct at_checkpointer *c = &db->checkpointer;
-	int64_t any;
-
-	atomic_store(&db->sync.lost, true);
-	(void)at_conn_exec(&c->conn, "BEGIN");
-	(void)at_conn_int(&c->conn, "SELECT count(*) FROM sqlite_schema", &any);
 }
 
 /* Until those of this process who read now are done, if that is soon. */
@@ -172,10 +176,12 @@ finish(struct at_sqlite *db, struct at_extent *extent)
 	rc = checkpoint(db, extent);
 	if (!sqlite3_get_autocommit(writer->db))
 		(void)at_conn_run(writer, AT_STMT_ROLLBACK);
-	if (rc == SQLITE_OK && extent->copied == extent->log)
+	if (rc == SQLITE_OK && extent->copied == extent->log) {
+		at_unguard_log(db);
 		outwait_readers(db);
-	else if (!sync_early(db))
-		keep_log(db);
+	} else {
+		(void)sync_early(db);
+	}
 	at_pool_put(&db->writer, writer);
 }
 
@@ -188,6 +194,17 @@ stopping(struct at_checkpointer *c)
 	stop = c->stop;
 	pthread_mutex_unlock(&c->lock);
 	return stop;
+}
+
+/*
+ * As long as this process lives. The guard has read since before our last pass;
+ * who else reads keeps the log only when not all of it is copied.
+ */
+static void
+keep_log(struct at_sqlite *db)
+{
+	if (sqlite3_get_autocommit(db->checkpointer.guard.db))
+		(void)guard_log(db);
 }
 
 /* Gives how many frames the log has at the end; < 0: it cannot be said. */
@@ -206,6 +223,8 @@ copy_log(struct at_sqlite *db)
 			return extent.log;
 		if (checkpoint(db, &extent) != SQLITE_OK)
 			return -1;
+		if (!sync_early(db))
+			return extent.log;
 		/* what came during the pass before this one, and now again */
 		fresh = extent.copied - before;
 		before = extent.copied;
@@ -213,10 +232,6 @@ copy_log(struct at_sqlite *db)
 		 * for a moment, has moved on by the next pass */
 		if (fresh == 0 && extent.copied < extent.log)
 			return extent.log;
-		if (!sync_early(db)) {
-			keep_log(db);
-			return extent.log;
-		}
 		if (fresh <= AT_SQLITE_LOG_REST &&
 		    extent.log - extent.copied <= AT_SQLITE_LOG_REST) {
 			finish(db, &extent);
@@ -242,7 +257,11 @@ checkpointer(void *arg)
 		wanted = c->wanted;
 		c->wanted = 0;
 		pthread_mutex_unlock(&c->lock);
-		log = copy_log(db);
+		log = atomic_load(&db->sync.lost) ? -1 : copy_log(db);
+		if (atomic_load(&db->sync.lost))
+			keep_log(db);
+		else
+			at_unguard_log(db);
 		pthread_mutex_lock(&c->lock);
 		if (log < wanted)
 			log = wanted;
@@ -311,6 +330,19 @@ at_checkpointer_start(struct at_sqlite *db, const struct at_why *why)
 }
 
 void
+at_checkpointer_keep(struct at_sqlite *db)
+{
+	struct at_checkpointer *c = &db->checkpointer;
+
+	atomic_store(&db->sync.lost, true);
+	pthread_mutex_lock(&c->lock);
+	c->wanted = 1;
+	c->busy = c->started;
+	pthread_cond_signal(&c->wake);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
 at_checkpointer_wait(struct at_sqlite *db)
 {
 	struct at_checkpointer *c = &db->checkpointer;
@@ -334,6 +366,7 @@ at_checkpointer_stop(struct at_sqlite *db)
 		pthread_cond_signal(&c->wake);
 		pthread_mutex_unlock(&c->lock);
 		pthread_join(c->thread, NULL);
+		c->started = false;
 	}
 	at_conn_close(&c->guard);
 	at_conn_close(&c->conn);

@@ -345,9 +345,14 @@ struct at_extent {
 	int log;    /* frames in the log when it began */
 	int copied; /* of them */
 };
-/* Copy what can be copied beside others: the thread does, or who opens while
- * there is none. SQLite's code. */
+/*
+ * Copy what can be copied beside others: the thread does, or who opens while
+ * there is none. SQLite's code. The guard goes on reading until it is told.
+ */
 int at_checkpoint(struct at_sqlite *db, struct at_extent *ret_extent);
+void at_unguard_log(struct at_sqlite *db);
+/* What was copied is lost: let nobody begin the log anew. */
+void at_checkpointer_keep(struct at_sqlite *db);
 /*
  * Wait while it is at work, for a second at most: for who writes much and is in
  * no hurry, since the thread never ends when the log grows as fast as it copies;

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <semaphore.h>
+#include <string.h>
 #include <unistd.h>
 
 /*
@@ -88,6 +89,8 @@ copy_inherited(struct at_sqlite *db)
 	if (extent.copied > 0 && extent.copied < extent.log &&
 	    !at_sync_database(&db->writer_conn, &error))
 		atomic_store(&db->sync.lost, true);
+	else
+		at_unguard_log(db);
 	return !atomic_load(&db->sync.lost);
 }
 
@@ -161,6 +164,8 @@ write_again(struct at_sqlite *db)
 	    pwrite(fd, page, (size_t)n, at) == n)
 		at += n;
 	ok = n == 0 && fdatasync(fd) == 0;
+	/* hashes and seeds */
+	explicit_bzero(page, sizeof(page));
 	if (!ok)
 		at_fault_errno(
 		    db, "the log cannot be written to the disk", errno);
@@ -213,7 +218,7 @@ begin_log_anew(struct at_sqlite *db)
 		at_fault_note(db, writer);
 		/* a reader stays, and a part was copied */
 		if (rc != SQLITE_OK && !at_sync_database(writer, &error)) {
-			atomic_store(&db->sync.lost, true);
+			at_checkpointer_keep(db);
 			at_sync_say_lost(db, error);
 		}
 	}
