@@ -2,6 +2,7 @@
 LDFLAGS_test_verify = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 LDFLAGS_test_signatures = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 LDFLAGS_test_memory_nomem = -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
+LDFLAGS_test_revocation_nomem = -Wl,--wrap=calloc
 # a machine where char has no sign
 $(BUILD)/obj/tests/unit/test_json_unsigned.o: override CFLAGS += -funsigned-char
 # the same, over all of authd
